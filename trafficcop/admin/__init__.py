@@ -1,0 +1,1 @@
+"""The API, the dashboard and what else an operator looks at."""

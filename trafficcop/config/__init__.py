@@ -1,0 +1,1 @@
+"""The words of Traefik: frozen data, no behaviour."""

@@ -1,0 +1,18 @@
+"""Pieces that HTTP, TCP and UDP services share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """`http.services.failover.healthCheck`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedService:
+    """`http.services.highestRandomWeight.services`."""
+
+    name: str = ""
+    weight: int = 1

@@ -1,0 +1,146 @@
+"""Message bodies: bytes on their way, read once, never held whole unless they are small and already here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trafficcop.errors import ProxyError
+from trafficcop.http.drive import Wakeup
+from trafficcop.http.headers import Field
+
+# A body that holds more than this asks its source to pause; below the low mark it asks for more.
+HIGH_WATER = 256 * 1024
+LOW_WATER = 64 * 1024
+
+
+class Source(Protocol):
+    """Where a streamed body comes from: a connection or a stream of one."""
+
+    def pause_body(self) -> None: ...
+    def resume_body(self) -> None: ...
+    def continue_body(self) -> None:
+        """The reader asks for the body: tell a client that expects it to (RFC 9110 §10.1.1)."""
+
+    def abandon_body(self) -> None:
+        """Nobody will read the rest."""
+
+
+class Body:
+    """A body. `length` is the number of bytes if known beforehand; `trailers` are there once `read` returned b""."""
+
+    __slots__ = ("length", "trailers")
+
+    def __init__(self, length: int | None = None) -> None:
+        self.length = length
+        self.trailers: list[Field] | None = None
+
+    def take(self) -> bytes | None:
+        """The whole content if it is all here already and nothing was read of it; None otherwise. Reads it."""
+        return None
+
+    async def read(self) -> bytes:
+        """The next bytes, or b"" at the end. ProxyError when the sender failed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The reader wants no more of it."""
+
+
+class Bytes(Body):
+    """A body that is all here."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes, length: int | None = None) -> None:
+        super().__init__(len(data) if length is None else length)
+        self._data = data
+
+    def take(self) -> bytes | None:
+        data, self._data = self._data, b""
+        return data
+
+    async def read(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+class Stream(Body):
+    """A body that arrives in pieces: a connection feeds it, one reader reads it, both at their own pace."""
+
+    __slots__ = ("_chunks", "_error", "_is_ended", "_is_paused", "_size", "_source", "_wakeup", "is_expected")
+
+    def __init__(self, source: Source, length: int | None = None) -> None:
+        super().__init__(length)
+        self._source = source
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._is_ended = False
+        self._is_paused = False
+        self._error: ProxyError | None = None
+        self._wakeup: Wakeup | None = None
+        # The sender waits for "100 Continue" before it sends anything.
+        self.is_expected = False
+
+    # === fed by the connection ===
+
+    def feed(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > HIGH_WATER and not self._is_paused:
+            self._is_paused = True
+            self._source.pause_body()
+        self._wake()
+
+    def end(self, trailers: list[Field] | None = None) -> None:
+        self.trailers = trailers
+        self._is_ended = True
+        self._wake()
+
+    def fail(self, error: ProxyError) -> None:
+        """The sender is gone before the end: what came can be read, then `read` raises."""
+        if not self._is_ended:
+            self._error = error
+            self._is_ended = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._wakeup is not None:
+            wakeup, self._wakeup = self._wakeup, None
+            wakeup.set()
+
+    # === read by the other side ===
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the last byte has arrived (it may still wait to be read)."""
+        return self._is_ended
+
+    def take(self) -> bytes | None:
+        if not self._is_ended or self._error is not None:
+            return None
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def read(self) -> bytes:
+        while not self._chunks:
+            if self._error is not None:
+                raise self._error
+            if self._is_ended:
+                return b""
+            if self.is_expected:
+                self.is_expected = False
+                self._source.continue_body()
+            self._wakeup = Wakeup()
+            await self._wakeup
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        if self._is_paused:
+            self._is_paused = False
+            self._source.resume_body()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def close(self) -> None:
+        if not self._is_ended:
+            self._source.abandon_body()
+
+
+EMPTY = Bytes(b"")

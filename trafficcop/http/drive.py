@@ -1,0 +1,169 @@
+"""Coroutines driven by hand: a request suspends and resumes without a task, a future or a turn of the event loop.
+
+An asyncio task costs 5 µs to make and 2 µs for each suspension; `Drive` steps a coroutine directly from the callback
+that brings what it waits for. What it may await: a `Wakeup`, or any asyncio future (so also a task, a queue, a sleep).
+What needs `asyncio.current_task()` (`asyncio.timeout`, most client libraries) goes through `in_task`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Wakeup:
+    """One event for one waiter. Awaited by a `Drive`, or by a task (it speaks asyncio's future protocol)."""
+
+    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_drive", "_is_set")
+
+    def __init__(self) -> None:
+        self._asyncio_future_blocking = False
+        self._is_set = False
+        self._drive: Drive | None = None
+        self._callback: Callable[[Any], object] | None = None
+        self._context: contextvars.Context | None = None
+
+    def set(self) -> None:
+        """Resume the waiter now, inside this call; nothing happens the second time."""
+        if self._is_set:
+            return
+        self._is_set = True
+        drive, self._drive = self._drive, None
+        if drive is not None:
+            drive.step()
+        elif self._callback is not None:
+            asyncio.get_running_loop().call_soon(self._callback, self, context=self._context)
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self._is_set:
+            self._asyncio_future_blocking = True
+            yield self
+
+    # === asyncio's future protocol, used when a task awaits us ===
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def add_done_callback(
+        self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
+    ) -> None:
+        self._callback, self._context = callback, context
+        if self._is_set:
+            asyncio.get_running_loop().call_soon(callback, self, context=context)
+
+    def cancel(self, msg: object = None) -> bool:
+        """A cancelled task is woken and finds its cancellation pending."""
+        return False
+
+    def cancelled(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        return self._is_set
+
+    def result(self) -> None:
+        return None
+
+    def exception(self) -> None:
+        return None
+
+
+class Drive:
+    """Steps one coroutine from start to end; `on_done(error)` is told once how it ended."""
+
+    __slots__ = ("_coroutine", "_future", "_is_running", "_on_done", "_pending_error", "_wakeup")
+
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], on_done: Callable[[BaseException | None], None] | None = None
+    ) -> None:
+        self._coroutine: Coroutine[Any, Any, Any] | None = coroutine
+        self._on_done = on_done
+        self._wakeup: Wakeup | None = None
+        self._future: asyncio.Future[Any] | None = None
+        self._is_running = False
+        self._pending_error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self._coroutine is None
+
+    def step(self) -> None:
+        """Run the coroutine to its next suspension."""
+        self._advance(None)
+
+    def throw(self, error: BaseException) -> None:
+        """Raise `error` where the coroutine waits (or as soon as it waits next); nothing if it has ended."""
+        if self._coroutine is None:
+            return
+        if self._is_running:
+            self._pending_error = error
+            return
+        if self._wakeup is not None:
+            self._wakeup._drive = None
+        if self._future is not None:
+            self._future.remove_done_callback(self._resume)
+        self._advance(error)
+
+    def _advance(self, error: BaseException | None) -> None:
+        coroutine = self._coroutine
+        if coroutine is None or self._is_running:
+            return
+        self._is_running = True
+        self._wakeup = None
+        self._future = None
+        try:
+            awaited = coroutine.send(None) if error is None else coroutine.throw(error)
+        except StopIteration:
+            self._finish(None)
+            return
+        except BaseException as failure:
+            self._finish(failure)
+            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+                raise
+            return
+        self._is_running = False
+        self._wait_for(awaited)
+
+    def _wait_for(self, awaited: Any) -> None:
+        if self._pending_error is not None:
+            error, self._pending_error = self._pending_error, None
+            self._advance(error)
+        elif isinstance(awaited, Wakeup):
+            if awaited._is_set:
+                self._advance(None)
+            else:
+                awaited._drive = self
+                self._wakeup = awaited
+        elif awaited is None:
+            asyncio.get_running_loop().call_soon(self.step)  # a bare `yield`: asyncio.sleep(0)
+        else:
+            awaited._asyncio_future_blocking = False
+            self._future = awaited
+            awaited.add_done_callback(self._resume)
+
+    def _resume(self, future: object) -> None:
+        self._advance(None)
+
+    def _finish(self, failure: BaseException | None) -> None:
+        self._coroutine = None
+        self._is_running = False
+        on_done, self._on_done = self._on_done, None
+        if on_done is not None:
+            on_done(failure)
+
+
+async def in_task(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await something that needs `asyncio.current_task()`; it is cancelled when the waiter gives up."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    try:
+        return await task
+    except BaseException:
+        task.cancel()
+        raise

@@ -1,0 +1,179 @@
+"""One request and one response, whatever the HTTP version; and `Handler`, the only joint of the data plane.
+
+Bytes are as on the wire. `Request.raw_path` and `Request.query` are what will be sent to a server; `Request.path` is
+the *routing path* that matchers see: percent-decoded except for reserved characters (facts: `rules.md` §5.12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from trafficcop.http.body import EMPTY, Body, Bytes
+from trafficcop.http.headers import Field, Headers
+
+if TYPE_CHECKING:
+    from trafficcop.http.exchange import Exchange
+
+
+class Peer:
+    """The client at the other end of a connection, after PROXY protocol."""
+
+    __slots__ = ("ip", "is_tls", "local_address", "port", "text")
+
+    def __init__(self, text: str, port: int = 0, *, is_tls: bool = False, local_address: str = "") -> None:
+        self.text = text
+        self.ip = text.encode()
+        self.port = port
+        self.is_tls = is_tls
+        self.local_address = local_address
+
+
+class Route:
+    """The router that took a request, for logs and metrics: `name@provider` and the name of its service."""
+
+    __slots__ = ("name", "service")
+
+    def __init__(self, name: str, service: str) -> None:
+        self.name = name
+        self.service = service
+
+
+class Target:
+    """The server that a request was sent to, for logs and metrics."""
+
+    __slots__ = ("service", "url")
+
+    def __init__(self, service: str, url: str) -> None:
+        self.service = service
+        self.url = url
+
+
+class Request:
+    """A request on its way from the client to a server."""
+
+    __slots__ = (
+        "authority",
+        "body",
+        "exchange",
+        "headers",
+        "host",
+        "is_expecting_continue",
+        "is_keep_alive",
+        "marks",
+        "method",
+        "notes",
+        "path",
+        "peer",
+        "query",
+        "raw_path",
+        "route",
+        "scheme",
+        "server",
+        "upgrade",
+        "version",
+    )
+
+    def __init__(
+        self, method: bytes, raw_path: bytes, query: bytes | None, headers: Headers, body: Body = EMPTY
+    ) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.query = query  # None: there was no "?"
+        self.headers = headers
+        self.body = body
+        self.version = b"1.1"
+        self.scheme = b"http"
+        self.authority = b""  # Host as the client sent it, or the authority of an absolute-form target
+        self.host = b""  # canonical: lower case, no port (facts: `rules.md` §6)
+        self.path = raw_path
+        self.peer: Peer = NOBODY
+        self.upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
+        self.is_keep_alive = True
+        self.is_expecting_continue = False
+        self.marks = 0  # bits of `headers.py` that some field of this request carries
+        self.exchange: Exchange | None = None
+        self.route: Route | None = None  # set by the router
+        self.server: Target | None = None  # set by the forwarder
+        # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
+        # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
+        self.notes: dict[str, Any] | None = None
+
+    @property
+    def target(self) -> bytes:
+        """The request-target in origin-form."""
+        return self.raw_path if self.query is None else self.raw_path + b"?" + self.query
+
+    def note(self, name: str, value: Any) -> None:
+        """Leave word for the access log, the metrics or the forwarder."""
+        if self.notes is None:
+            self.notes = {}
+        self.notes[name] = value
+
+
+class Response:
+    """An answer on its way to the client. `tunnel` is set on 101 (and 2xx to CONNECT): what follows are raw bytes."""
+
+    __slots__ = ("body", "headers", "reason", "status", "tunnel")
+
+    def __init__(self, status: int, headers: Headers, body: Body = EMPTY, reason: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.reason = reason
+        self.tunnel: Tunnel | None = None
+
+
+class Tunnel:
+    """The server's end of an upgraded connection: raw bytes both ways."""
+
+    __slots__ = ()
+
+    def write(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def write_eof(self) -> None:
+        raise NotImplementedError
+
+    async def read(self) -> bytes:
+        """The next bytes, b"" at the end."""
+        raise NotImplementedError
+
+    async def drained(self) -> None:
+        """Returns when what was written has mostly left."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+NOBODY = Peer("")
+
+
+class Ready:
+    """An answer that needs no waiting, for handlers that are plain functions."""
+
+    __slots__ = ("response",)
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        yield from ()
+        return self.response
+
+
+_TEXT: Field = (b"Content-Type", b"text/plain; charset=utf-8")
+_NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
+
+
+def text_response(status: int, text: bytes) -> Response:
+    """What Go's `http.Error` sends: the text and a newline, as plain text that browsers must not sniff."""
+    return Response(status, Headers([_TEXT, _NOSNIFF]), Bytes(text + b"\n"))
+
+
+def bare_response(status: int, body: bytes = b"") -> Response:
+    """A status and a body without a Content-Type, as Traefik's own refusals are."""
+    return Response(status, Headers(), Bytes(body))

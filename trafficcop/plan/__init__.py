@@ -1,0 +1,1 @@
+"""The contract between the planes: frozen, picklable data."""

@@ -1,0 +1,63 @@
+"""What control and workers say to each other, besides the Plan itself. Frozen, picklable data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trafficcop.config.dynamic import ServersTransport
+from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
+
+# === control → worker ===
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPart:
+    """A slice of a Plan, small enough that unpickling and linking it is no latency spike; `is_last` closes the plan."""
+
+    version: int
+    routers: tuple[RouterPlan, ...] = ()
+    services: tuple[ServicePlan, ...] = ()
+    middlewares: tuple[MiddlewarePlan, ...] = ()
+    transports: Mapping[str, ServersTransport] = field(default_factory=dict)
+    is_last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The servers of a service that are down, by URL; all others are up."""
+
+    service: str
+    down: frozenset[str]
+
+
+# === worker → control ===
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first message of a worker: who it is and which plan it serves (0: none yet)."""
+
+    worker: int
+    pid: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    worker: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nack:
+    """The plan could not be linked: the worker serves `version_in_force` still."""
+
+    worker: int
+    version: int
+    version_in_force: int
+    reason: str
+
+
+ToWorker = PlanPart | Health
+ToControl = Hello | Ack | Nack

@@ -1,0 +1,1 @@
+"""Upstream: what we connect to."""

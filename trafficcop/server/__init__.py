@@ -1,0 +1,1 @@
+"""Downstream: what clients connect to."""

@@ -1,0 +1,1 @@
+"""Which server of a service takes a request."""

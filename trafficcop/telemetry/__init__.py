@@ -1,0 +1,1 @@
+"""Logs, access logs, metrics and tracing."""
