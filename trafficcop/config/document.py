@@ -1,4 +1,4 @@
-"""A configuration source after its syntax is read and before it is decoded: a nested dict that knows where it stands."""
+"""A configuration source after its syntax is read, before it is decoded: a nested dict that knows where it stands."""
 
 from __future__ import annotations
 
