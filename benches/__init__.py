@@ -1,0 +1,1 @@
+"""The figures of the README: `scripts/bench` runs this package."""
