@@ -1,0 +1,199 @@
+"""The access log: a line for each finished request that passes the filters, in a file or on stdout."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from trafficcop.config.observability import AccessLog as AccessLogConfiguration
+from trafficcop.config.observability import AccessLogFilters
+from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line
+from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.telemetry.log import fields, get_logger
+
+_log = get_logger(__name__)
+STDOUT = 1
+FLUSH_SECONDS = 1.0
+# What one write to a pipe may hold without being mixed with what others write (POSIX PIPE_BUF on Linux).
+_PIPE_LIMIT = 4096
+_FILE_LIMIT = 1 << 20
+
+Schedule = Callable[[float, Callable[[], None]], object]
+
+
+class AccessLog:
+    """Formats and writes; one per process, several may share a file.
+
+    `schedule` is the event loop's `call_later`: buffered lines are written at least once a second through it.
+    OSError when the file cannot be opened.
+    """
+
+    __slots__ = (
+        "_descriptor", "_filter", "_format", "_is_failing", "_lines", "_path", "_schedule", "_size", "_write_limit",
+        "has_internals", "lost", "needs_request_headers", "needs_response_headers",
+    )  # fmt: skip
+
+    def __init__(
+        self, config: AccessLogConfiguration, *, schedule: Schedule | None = None, stdout: int = STDOUT
+    ) -> None:
+        modes = FieldModes(config.fields)
+        self._format = _format_of(config.format, modes)
+        self._filter = _filter_of(config.filters)
+        self._schedule = schedule
+        self._lines: list[bytes] = []
+        self._size = max(config.buffering_size, 0)
+        self._path = config.file_path
+        self._descriptor = open_file(self._path) if self._path else stdout
+        self._write_limit = _FILE_LIMIT if _is_regular(self._descriptor) else _PIPE_LIMIT
+        self._is_failing = False
+        self.lost = 0  # lines that could not be written
+        self.has_internals = config.add_internals
+        is_json = config.format == "json"
+        self.needs_request_headers = (
+            modes.has_headers
+            if is_json
+            else any(modes.header_mode(name) != "drop" for name in ("Referer", "User-Agent"))
+        )
+        self.needs_response_headers = is_json and modes.has_headers
+
+    @property
+    def needs_headers(self) -> bool:
+        """Whether any header field can reach a line."""
+        return self.needs_request_headers or self.needs_response_headers
+
+    def record(self, record: AccessRecord) -> None:
+        """Log a finished exchange."""
+        route = record.request.route
+        if route is not None and not self.has_internals and route.service.endswith("@internal"):
+            return
+        if self._filter is not None and not self._filter.is_kept(record):
+            return
+        lines = self._lines
+        lines.append(self._format(record))
+        if len(lines) >= self._size:
+            self.flush()
+        elif len(lines) == 1 and self._schedule is not None:
+            self._schedule(FLUSH_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Write what is buffered, whole lines at a time."""
+        lines = self._lines
+        if not lines:
+            return
+        self._lines = []
+        if len(lines) == 1:
+            self._write(lines[0], 1)
+            return
+        batch: list[bytes] = []
+        size = 0
+        for line in lines:
+            if size + len(line) > self._write_limit and batch:
+                self._write(b"".join(batch), len(batch))
+                batch, size = [], 0
+            batch.append(line)
+            size += len(line)
+        self._write(b"".join(batch), len(batch))
+
+    def _write(self, data: bytes, count: int) -> None:
+        try:
+            write_whole(self._descriptor, data)
+        except OSError as error:
+            self.lost += count
+            if not self._is_failing:
+                self._is_failing = True
+                _log.error("cannot write the access log", extra=fields(error=str(error), filePath=self._path))
+        else:
+            self._is_failing = False
+
+    def reopen(self) -> None:
+        """Somebody has moved the file: what is buffered goes to the old one, the rest to a new one (SIGUSR1)."""
+        self.flush()
+        if not self._path:
+            return
+        try:
+            descriptor = open_file(self._path)
+        except OSError as error:
+            _log.error("cannot open the access log again", extra=fields(error=str(error), filePath=self._path))
+            return
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+
+    def close(self) -> None:
+        self.flush()
+        if self._path and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def open_file(path: str) -> int:
+    """Open a log for appending; its directories are made when they are missing."""
+    Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o664)
+
+
+def _is_regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
+def write_whole(descriptor: int, data: bytes) -> None:
+    """One write; more only if the system took a part, and a wait only if it takes nothing (a full pipe)."""
+    while data:
+        try:
+            written = os.write(descriptor, data)
+        except BlockingIOError:
+            waiting = select.poll()
+            waiting.register(descriptor, select.POLLOUT)
+            waiting.poll()
+            continue
+        if written == len(data):
+            return
+        data = data[written:]
+
+
+def _format_of(name: str, modes: FieldModes) -> Format:
+    if name == "json":
+        return json_line(modes)
+    if name not in ("common", "genericCLF"):
+        _log.error("unknown access log format, using common", extra=fields(format=name))
+    return clf(modes, is_generic=name == "genericCLF")
+
+
+class AccessFilter:
+    """Keeps a line when any of the configured conditions holds."""
+
+    __slots__ = ("_has_retries", "_least", "_statuses")
+
+    def __init__(self, statuses: frozenset[int], has_retries: bool, least: int) -> None:
+        self._statuses = statuses
+        self._has_retries = has_retries
+        self._least = least
+
+    def is_kept(self, record: AccessRecord) -> bool:
+        return (
+            record.downstream_status in self._statuses
+            or (self._has_retries and record.retry_attempts > 0)
+            or 0 < self._least < record.duration
+        )
+
+
+def _filter_of(config: AccessLogFilters) -> AccessFilter | None:
+    try:
+        statuses = statuses_of(config.status_codes)
+    except ValueError as error:
+        _log.error("invalid status codes in the access log filters", extra=fields(error=str(error)))
+        statuses = frozenset()
+    if not statuses and not config.retry_attempts and config.min_duration <= 0:
+        return None
+    return AccessFilter(statuses, config.retry_attempts, config.min_duration)
+
+
+def statuses_of(ranges: tuple[str, ...]) -> frozenset[int]:
+    """`("404", "500-599")` as the set of statuses; ValueError when one is not a number or a range."""
+    statuses: set[int] = set()
+    for text in ranges:
+        low, _, high = text.partition("-")
+        statuses.update(range(int(low), min(int(high or low), 999) + 1))
+    return frozenset(statuses)
