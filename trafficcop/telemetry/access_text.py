@@ -16,6 +16,7 @@ _QUOTED_SAFE = _VISIBLE.translate(None, b'"\\')
 _JSON_SAFE = _VISIBLE.translate(None, b'"\\<>&')
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
+_BLANK = re.compile(r"\s")
 NANOSECONDS = 10**9
 
 
@@ -35,7 +36,7 @@ def bare_text(value: bytes) -> bytes:
     """A word of a CLF line that is not quoted: blanks and quotes would shift the columns."""
     if not value.translate(None, _TARGET_SAFE):
         return value
-    return quoted_inner(value).replace(b" ", b"\\x20")
+    return _BLANK.sub(_hexadecimal, quoted_inner(value).decode()).encode()
 
 
 def quoted_inner(value: bytes) -> bytes:
