@@ -42,7 +42,7 @@ class Content:
 
 NOTHING = Content()
 
-# From the text of a file (and its path) to what it says; ConfigurationError when it says nothing usable.
+# From path and text of a file to the text that counts, and a way to decode that; ConfigurationError where it is broken.
 Reader = Callable[[str, str], tuple[str, Callable[[], Decoded[DynamicConfiguration]]]]
 
 

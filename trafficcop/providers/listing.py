@@ -35,7 +35,7 @@ class Places:
                 self.add(directory, name)
 
     def trail(self, path: str) -> None:
-        """Add every place where a change can make `path` mean another file: the file itself and each link on the way."""
+        """Add every place where a change makes `path` mean another file: the file itself and each link on the way."""
         pending = _parts(os.path.abspath(path))
         current, hops = "/", 0
         while pending:
@@ -77,7 +77,7 @@ def _link(path: str) -> str:
 
 @dataclass(slots=True)
 class Listing:
-    """The files in the order they are read. `unread`: directories that could not be listed; what came from them stays."""
+    """The files in the order they are read. `unread`: directories that could not be listed, whose files stay."""
 
     files: list[str] = field(default_factory=list)
     places: Places = field(default_factory=Places)
