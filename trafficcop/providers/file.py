@@ -62,8 +62,8 @@ class FileProvider:
     """Everything that stands in files, as one provider named `file` (Traefik `pkg/provider/file`).
 
     `options` is `providers.file`, or None where only the one-file form is used; `one_file` is the path of the static
-    file when dynamic sections stand in it. Where Traefik refuses everything because of one bad file, that file keeps its
-    last good content here and the others go on.
+    file when dynamic sections stand in it. Where Traefik refuses everything because of one bad file, that file keeps
+    its last good content here and the others go on.
     """
 
     name = "file"

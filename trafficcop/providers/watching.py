@@ -92,8 +92,11 @@ class Watching:
             return  # the kernel has dropped it already, with the directory it was for
 
     async def rest(self) -> None:
-        """Return when nothing has changed for a moment and no writer is in the middle of a file, or it takes too long."""
-        while (remaining := self._remaining(time.monotonic())) > 0:
+        """Return when nothing has changed for a moment and nobody is in the middle of a file, or it takes too long."""
+        while True:
+            remaining = self._remaining(time.monotonic())
+            if remaining <= 0:
+                break
             await asyncio.sleep(min(remaining, QUIET))
         self._first = self._last = 0.0
         self._writing.clear()
