@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 from trafficcop.config.document import Decoded, Document
 from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.removed import removal_advice
 from trafficcop.config.sections import ABSENT, Findings, KeyPath, Reader, section_reader, suggestion, value_reader
 from trafficcop.config.shape import Kind, Option, Shape, options_by_key, options_of
 from trafficcop.config.static import StaticConfiguration
@@ -31,8 +32,11 @@ def decode_static(given: Document | Mapping[str, Any]) -> Decoded[StaticConfigur
     sections: dict[str, Any] = {}
     for key, value in document.data.items():
         lowered = str(key).lower()
+        advice = removal_advice((str(key),))
         if lowered in known:
             sections[key] = value
+        elif advice:
+            findings.error((str(key),), advice)
         elif lowered not in DYNAMIC_KEYS and not str(key).startswith(("x-", ".")):
             near = suggestion(str(key), [option.key for option in known.values()])
             findings.warn((str(key),), f"unknown option, ignored{near}")

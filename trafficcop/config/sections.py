@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from trafficcop.config.coerce import CONVERTERS, shown, to_bool, to_text
 from trafficcop.config.document import Document
+from trafficcop.config.removed import removal_advice
 from trafficcop.config.shape import Kind, Option, Shape, options_of
 from trafficcop.errors import Issue
 
@@ -89,8 +90,9 @@ class Section:
         for key, value in given.items():
             entry = readers.get(key) or readers.get(str(key).lower())
             if entry is None:
-                message = f"unknown option {shown(key)}{suggestion(str(key), self.known(findings))}"
-                findings.error((*path, str(key)), message)
+                advice = removal_advice((*path, str(key)))
+                near = suggestion(str(key), self.known(findings))
+                findings.error((*path, str(key)), advice or f"unknown option {shown(key)}{near}")
                 continue
             if value is None:
                 continue

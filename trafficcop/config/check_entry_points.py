@@ -1,0 +1,84 @@
+"""What is wrong with entry points: addresses, networks, limits, and what they say about one another."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+
+from trafficcop.config.address import Address, parse_address
+from trafficcop.config.entry_points import EntryPoint
+from trafficcop.config.sections import suggestion
+
+Finding = tuple[Sequence[str | int], str, bool]
+
+_UNDERSCORES = ("keep", "delete", "reject")
+
+
+def check_entry_points(entry_points: Mapping[str, EntryPoint]) -> Iterator[Finding]:
+    """Findings about every entry point, by path."""
+    taken: dict[Address, str] = {}
+    for name, entry_point in entry_points.items():
+        for below, message, is_warning in _entry_point(entry_point, taken, name):
+            yield ("entryPoints", name, *below), message, is_warning
+        for below, message in _redirection(entry_point, entry_points, name):
+            yield ("entryPoints", name, *below), message, True
+
+
+def _entry_point(entry_point: EntryPoint, taken: dict[Address, str], name: str) -> Iterator[Finding]:
+    if not entry_point.address:
+        yield ("address",), "an entry point needs an address such as :80", False
+    else:
+        try:
+            address = parse_address(entry_point.address)
+        except ValueError as error:
+            yield ("address",), str(error), False
+        else:
+            other = taken.setdefault(address, name)
+            if other != name and address.port:
+                yield ("address",), f"entry point twice: {str(address)!r} belongs to {other!r} already", False
+    yield from _networks(("forwardedHeaders", "trustedIPs"), entry_point.forwarded_headers.trusted_ips)
+    if entry_point.proxy_protocol:
+        yield from _networks(("proxyProtocol", "trustedIPs"), entry_point.proxy_protocol.trusted_ips)
+    yield from _limits(entry_point)
+
+
+def _networks(path: tuple[str, ...], networks: Sequence[str]) -> Iterator[Finding]:
+    for index, network in enumerate(networks):
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            yield (*path, index), f"{network!r} is not an IP address or network such as 10.0.0.0/8", False
+
+
+def _limits(entry_point: EntryPoint) -> Iterator[Finding]:
+    http2 = entry_point.http2
+    numbers: list[tuple[tuple[str, ...], int]] = [
+        (("http2", "maxConcurrentStreams"), http2.max_concurrent_streams),
+        (("http2", "maxDecoderHeaderTableSize"), http2.max_decoder_header_table_size),
+        (("http2", "maxEncoderHeaderTableSize"), http2.max_encoder_header_table_size),
+    ]
+    if entry_point.http3:
+        numbers.append((("http3", "advertisedPort"), entry_point.http3.advertised_port))
+    for path, number in numbers:
+        if number < 0:
+            yield path, f"{number} is negative", False
+    strategy = entry_point.http.underscore_headers_strategy
+    if strategy not in _UNDERSCORES:
+        path = ("http", "underscoreHeadersStrategy")
+        yield path, f"unknown strategy {strategy!r}: use keep, delete or reject", False
+
+
+def _redirection(
+    entry_point: EntryPoint, entry_points: Mapping[str, EntryPoint], name: str
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """A target that does not exist makes no redirection but stops nothing (Traefik `pkg/provider/traefik`)."""
+    redirections = entry_point.http.redirections
+    target = redirections.entry_point if redirections else None
+    if target is None:
+        return
+    path = ("http", "redirections", "entryPoint", "to")
+    if not target.to:
+        yield path, "no target: there is no redirection"
+    elif not target.to.startswith(":") and target.to not in entry_points:
+        near = suggestion(target.to, (known for known in entry_points if known != name))
+        yield path, f"unknown entry point {target.to!r}{near}: there is no redirection"
