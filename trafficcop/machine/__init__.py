@@ -1,0 +1,1 @@
+"""What the machine gives a process: sockets, systemd, and the kernel's say on its children. Standard library only."""
