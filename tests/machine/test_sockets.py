@@ -48,7 +48,7 @@ def test_address_forms(text: str, expected: Address) -> None:
 def test_bad_addresses(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Address.of(text)
-    with pytest.raises(BindError, match="^entry point web: "):
+    with pytest.raises(BindError, match=r"^entry point web: "):
         open_sockets({"web": EntryPoint(address=text)}, 1)
 
 
@@ -113,7 +113,7 @@ def test_two_entry_points_on_one_address(opened: list[Sockets]) -> None:
     sockets = open_sockets({"web": EntryPoint(address="127.0.0.1:0")}, 2)
     opened.append(sockets)
     again = EntryPoint(address=f"127.0.0.1:{port_of(sockets)}")
-    with pytest.raises(BindError, match="entry point other: .* is in use"):
+    with pytest.raises(BindError, match=r"entry point other: .* is in use"):
         open_sockets({"other": again}, 2)
 
 
