@@ -70,6 +70,7 @@ class Kind(enum.Enum):
     BAD_REQUEST = "bad request"
     HEADERS_TOO_LARGE = "request header fields too large"
     BODY_TOO_LARGE = "request body too large"
+    EXPECTATION_FAILED = "expectation failed"
     NOT_IMPLEMENTED = "not implemented"
     VERSION_NOT_SUPPORTED = "http version not supported"
     CLIENT_GONE = "client closed the request"
@@ -106,6 +107,7 @@ _SIDES = {
     Kind.BAD_REQUEST: Side.DOWNSTREAM,
     Kind.HEADERS_TOO_LARGE: Side.DOWNSTREAM,
     Kind.BODY_TOO_LARGE: Side.DOWNSTREAM,
+    Kind.EXPECTATION_FAILED: Side.DOWNSTREAM,
     Kind.NOT_IMPLEMENTED: Side.DOWNSTREAM,
     Kind.VERSION_NOT_SUPPORTED: Side.DOWNSTREAM,
     Kind.CLIENT_GONE: Side.DOWNSTREAM,
@@ -116,6 +118,7 @@ STATUSES: dict[Kind, int] = {
     Kind.BAD_REQUEST: 400,
     Kind.HEADERS_TOO_LARGE: 431,
     Kind.BODY_TOO_LARGE: 413,
+    Kind.EXPECTATION_FAILED: 417,
     Kind.NOT_IMPLEMENTED: 501,
     Kind.VERSION_NOT_SUPPORTED: 505,
     Kind.CLIENT_GONE: 499,

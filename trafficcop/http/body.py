@@ -38,6 +38,10 @@ class Body:
         """The whole content if it is all here already and nothing was read of it; None otherwise. Reads it."""
         return None
 
+    def take_available(self) -> bytes:
+        """What can be read without waiting; b"" when nothing is here (not: that it has ended)."""
+        return b""
+
     async def read(self) -> bytes:
         """The next bytes, or b"" at the end. ProxyError when the sender failed."""
         raise NotImplementedError
@@ -59,6 +63,10 @@ class Bytes(Body):
         data, self._data = self._data, b""
         return data
 
+    def take_available(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
     async def read(self) -> bytes:
         data, self._data = self._data, b""
         return data
@@ -67,13 +75,24 @@ class Bytes(Body):
 class Stream(Body):
     """A body that arrives in pieces: a connection feeds it, one reader reads it, both at their own pace."""
 
-    __slots__ = ("_chunks", "_error", "_is_ended", "_is_paused", "_size", "_source", "_wakeup", "is_expected")
+    __slots__ = (
+        "_chunks",
+        "_error",
+        "_is_discarding",
+        "_is_ended",
+        "_is_paused",
+        "_size",
+        "_source",
+        "_wakeup",
+        "is_expected",
+    )
 
     def __init__(self, source: Source, length: int | None = None) -> None:
         super().__init__(length)
         self._source = source
         self._chunks: list[bytes] = []
         self._size = 0
+        self._is_discarding = False
         self._is_ended = False
         self._is_paused = False
         self._error: ProxyError | None = None
@@ -84,26 +103,27 @@ class Stream(Body):
     # === fed by the connection ===
 
     def feed(self, chunk: bytes) -> None:
+        if self._is_discarding:
+            return
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size > HIGH_WATER and not self._is_paused:
             self._is_paused = True
             self._source.pause_body()
-        self._wake()
 
     def end(self, trailers: list[Field] | None = None) -> None:
         self.trailers = trailers
         self._is_ended = True
-        self._wake()
 
     def fail(self, error: ProxyError) -> None:
         """The sender is gone before the end: what came can be read, then `read` raises."""
         if not self._is_ended:
             self._error = error
             self._is_ended = True
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the reader run: called by the connection once it has fed what a read brought, never from its parser."""
         if self._wakeup is not None:
             wakeup, self._wakeup = self._wakeup, None
             wakeup.set()
@@ -118,7 +138,16 @@ class Stream(Body):
     def take(self) -> bytes | None:
         if not self._is_ended or self._error is not None:
             return None
+        return self._pop()
+
+    def take_available(self) -> bytes:
+        return self._pop() if self._chunks else b""
+
+    def _pop(self) -> bytes:
         chunks, self._chunks, self._size = self._chunks, [], 0
+        if self._is_paused:
+            self._is_paused = False
+            self._source.resume_body()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def read(self) -> bytes:
@@ -132,13 +161,11 @@ class Stream(Body):
                 self._source.continue_body()
             self._wakeup = Wakeup()
             await self._wakeup
-        chunks, self._chunks, self._size = self._chunks, [], 0
-        if self._is_paused:
-            self._is_paused = False
-            self._source.resume_body()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self._pop()
 
     def close(self) -> None:
+        self._is_discarding = True
+        self._chunks, self._size = [], 0
         if not self._is_ended:
             self._source.abandon_body()
 

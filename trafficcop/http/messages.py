@@ -6,6 +6,7 @@ the *routing path* that matchers see: percent-decoded except for reserved charac
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,7 @@ class Request:
     __slots__ = (
         "authority",
         "body",
+        "connection_options",
         "exchange",
         "headers",
         "host",
@@ -89,6 +91,7 @@ class Request:
         self.path = raw_path
         self.peer: Peer = NOBODY
         self.upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
+        self.connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
         self.is_keep_alive = True
         self.is_expecting_continue = False
         self.marks = 0  # bits of `headers.py` that some field of this request carries
@@ -114,36 +117,27 @@ class Request:
 class Response:
     """An answer on its way to the client. `tunnel` is set on 101 (and 2xx to CONNECT): what follows are raw bytes."""
 
-    __slots__ = ("body", "headers", "reason", "status", "tunnel")
+    __slots__ = ("body", "headers", "marks", "status", "tunnel")
 
-    def __init__(self, status: int, headers: Headers, body: Body = EMPTY, reason: bytes = b"") -> None:
+    def __init__(self, status: int, headers: Headers, body: Body = EMPTY) -> None:
         self.status = status
         self.headers = headers
         self.body = body
-        self.reason = reason
+        self.marks = 0  # bits of `headers.py` that some field of a server's answer carries
         self.tunnel: Tunnel | None = None
 
 
 class Tunnel:
-    """The server's end of an upgraded connection: raw bytes both ways."""
+    """The server's end of an upgraded connection: from now on raw bytes both ways (RFC 9110 §7.8)."""
 
     __slots__ = ()
 
-    def write(self, data: bytes) -> None:
-        raise NotImplementedError
-
-    def write_eof(self) -> None:
-        raise NotImplementedError
-
-    async def read(self) -> bytes:
-        """The next bytes, b"" at the end."""
-        raise NotImplementedError
-
-    async def drained(self) -> None:
-        """Returns when what was written has mostly left."""
+    def attach(self, transport: asyncio.Transport, leftover: bytes, on_closed: Callable[[], None]) -> None:
+        """Join it to the client's transport. `leftover`: what the client sent already. `on_closed` is called at the end."""
         raise NotImplementedError
 
     def close(self) -> None:
+        """Nobody will attach to it."""
         raise NotImplementedError
 
 

@@ -1,0 +1,78 @@
+"""HTTP/1.1 heads and chunks to bytes (RFC 9112). Each field is touched once; one join makes the head."""
+
+from __future__ import annotations
+
+import http.client
+import time
+
+from trafficcop.http.headers import DATE, Field, Headers
+from trafficcop.http.messages import Response
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+# Go writes its own reason phrases whatever the server said (net/http `StatusText`).
+_REASONS = {int(code): reason.encode() for code, reason in http.client.responses.items()} | {
+    413: b"Request Entity Too Large",
+    414: b"Request URI Too Long",
+    416: b"Requested Range Not Satisfiable",
+    418: b"I'm a teapot",
+    499: b"Client Closed Request",
+}
+_STATUS_LINES: dict[int, bytes] = {}
+
+
+def reason_of(status: int) -> bytes:
+    """The reason phrase; `status code N` for numbers without one, as Go writes it."""
+    return _REASONS.get(status) or b"status code %d" % status
+
+
+def status_line(status: int) -> bytes:
+    line = _STATUS_LINES.get(status)
+    if line is None:
+        line = _STATUS_LINES[status] = b"HTTP/1.1 %d %b\r\n" % (status, reason_of(status))
+    return line
+
+
+class Clock:
+    """The Date line, made once a second."""
+
+    __slots__ = ("_line", "_second")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def line(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(second)).encode()
+        return self._line
+
+
+_clock = Clock()
+
+
+def encode_response_head(response: Response, framing: bytes, connection: bytes, first: bytes) -> bytes:
+    """The head and the first bytes of the body. `framing`: the Content-Length or Transfer-Encoding line, or nothing;
+    `connection`: the Connection line, or nothing."""
+    lines = [b"%b: %b\r\n" % field for field in response.headers.fields]
+    if not response.marks & DATE:
+        lines.append(_clock.line())
+    return b"".join((status_line(response.status), *lines, framing, connection, b"\r\n", first))
+
+
+def encode_informational(status: int, headers: Headers) -> bytes:
+    lines = [b"%b: %b\r\n" % field for field in headers.fields]
+    return b"".join((status_line(status), *lines, b"\r\n"))
+
+
+def encode_chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def encode_last_chunk(trailers: list[Field] | None) -> bytes:
+    if not trailers:
+        return LAST_CHUNK
+    return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % field for field in trailers])

@@ -1,0 +1,120 @@
+"""HTTP/1.1 answers of servers, sans-io (RFC 9112)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.body import EMPTY, Bytes, Source, Stream
+from trafficcop.http.h1 import Decoder
+from trafficcop.http.headers import CONNECTION, FRAMING, HOP, HOST, TRANSFER_ENCODING, Headers, learn
+from trafficcop.http.messages import Response
+
+
+class _HeadOnly(Exception):
+    """Stops the parser after the head of an answer that has no body although its fields announce one."""
+
+
+class ResponseDecoder(Decoder):
+    """Bytes of a server's connection to one Response at a time, in `response` (and 1xx answers in `informational`)."""
+
+    __slots__ = ("informational", "is_complete", "is_head", "is_reusable", "response", "tunnel_bytes")
+
+    def __init__(self, source: Source, limit: int) -> None:
+        super().__init__(source, limit)
+        self.response: Response | None = None
+        self.informational: list[Response] | None = None
+        self.is_head = False
+        self.is_complete = False
+        self.is_reusable = False
+        self.tunnel_bytes: bytes | None = None
+
+    def _new_parser(self) -> Any:
+        return httptools.HttpResponseParser(self)
+
+    def expect(self, is_head: bool) -> None:
+        """Prepare for the answer to the next request."""
+        self.response = None
+        self.is_complete = False
+        self.is_reusable = False
+        self.is_head = is_head
+
+    def _feed_parser(self, data: bytes) -> None:
+        if self.is_complete:
+            # Nobody asked: a server that talks out of turn cannot be trusted with the next request.
+            self.is_reusable = False
+            return
+        had_head = self.response is not None
+        self._seen = 0
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self.tunnel_bytes = data[upgrade.args[0] :]
+            return
+        except httptools.HttpParserCallbackError as error:
+            if isinstance(error.__context__, _HeadOnly):
+                self._parser = self._new_parser()
+                return
+            raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
+        except httptools.HttpParserError as error:
+            if self.is_complete:
+                self.is_reusable = False
+                return
+            raise ProxyError(Kind.BAD_RESPONSE, str(error)) from None
+        if had_head is (self.response is not None) and self._seen == 0:
+            self._count(len(data))
+
+    # === called by the parser ===
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        status = parser.get_status_code()
+        response = Response(status, Headers(self._fields, self._hop))
+        response.marks = self._marks
+        self._fields = []
+        if self.response is not None or self.is_complete:
+            raise ProxyError(Kind.BAD_RESPONSE, "a second answer to one request")
+        if status < 200 and status != 101:
+            if self.informational is None:
+                self.informational = []
+            self.informational.append(response)
+            return
+        self.response = response
+        self._head_size = 0
+        self.is_reusable = parser.should_keep_alive()
+        if self._values is not None:
+            self._drop_connection_fields(response)
+        if self.is_head or status in (204, 304):
+            response.body = Bytes(b"", max(self._length, 0)) if self._length >= 0 else EMPTY
+            if self.is_head:
+                self.on_message_complete()
+                raise _HeadOnly
+        elif self._marks & FRAMING:
+            response.body = self._open_stream() or EMPTY
+        elif status != 101:
+            # RFC 9112 §6.3: the body ends with the connection.
+            self._body = Stream(self._source)
+            response.body = self._body
+            self.is_reusable = False
+
+    def _drop_connection_fields(self, response: Response) -> None:
+        connection = (self._values or {}).get(CONNECTION)
+        if connection is not None and connection.lower() not in (b"keep-alive", b"close"):
+            for token in connection.split(b","):
+                name = token.strip()
+                if name and not learn(name) & (HOP | FRAMING | HOST):
+                    response.headers.remove(name)
+
+    def on_message_complete(self) -> None:
+        self._end_message()
+        if self.response is not None:
+            self.is_complete = True
+
+    def end_of_stream(self) -> None:
+        """The server closed: that ends a body without framing, and cuts off any other."""
+        body = self._body
+        if body is not None and body.length is None and not self._marks & TRANSFER_ENCODING:
+            self.on_message_complete()
+            body.wake()
