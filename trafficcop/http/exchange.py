@@ -11,6 +11,10 @@ from trafficcop.http.messages import Response
 class Exchange(Protocol):
     """The downstream half. `send_head`, then `send_data` any number of times, then `finish`; or `abort` at any time."""
 
+    is_congested: bool  # the client reads more slowly than we write
+    is_started: bool  # a final head has been sent: no other answer is possible
+    sent_size: int  # bytes of the answer's body so far
+
     def send_informational(self, status: int, headers: Headers) -> None:
         """A 1xx answer, relayed at once (RFC 9110 §15.2)."""
 
@@ -25,13 +29,6 @@ class Exchange(Protocol):
     def abort(self) -> None:
         """The answer cannot be completed: the client must see that it is cut off."""
 
-    @property
-    def is_congested(self) -> bool:
-        """Whether the client reads more slowly than we write."""
-
-    @property
-    def is_started(self) -> bool:
-        """Whether a final head has been sent, so that no other answer is possible."""
 
     async def drained(self) -> None:
         """Returns when it is no longer congested; ProxyError when the client is gone."""

@@ -13,7 +13,7 @@ from typing import Any
 import httptools
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import EMPTY, Bytes, Source, Stream
+from trafficcop.http.body import Bytes, Source, Stream
 from trafficcop.http.headers import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -28,7 +28,7 @@ from trafficcop.http.headers import (
     bits_of,
     learn,
 )
-from trafficcop.http.messages import Request, Response
+from trafficcop.http.messages import Request
 
 # Go's server allows this much above maxHeaderBytes before it answers 431 (net/http `initialReadLimitSize`).
 HEADER_SLACK = 4096
@@ -249,11 +249,15 @@ class RequestDecoder(Decoder):
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
         except httptools.HttpParserError as error:
-            if not self._is_over:
-                raise _refusal(str(error)) from None
+            self._refuse(str(error))
             return
         if len(self.ready) == before and self._seen == 0 and was_head is (self._body is None):
             self._count(size)
+
+    def _refuse(self, text: str) -> None:
+        # What follows the last request of a connection is nobody's business (RFC 9112 §9.6).
+        if not self._is_over:
+            raise _refusal(text) from None
 
     def resume_after_upgrade(self) -> None:
         """The server did not switch protocols: what follows is the next request."""

@@ -34,6 +34,11 @@ class ResponseDecoder(Decoder):
     def _new_parser(self) -> Any:
         return httptools.HttpResponseParser(self)
 
+    @property
+    def is_in_head(self) -> bool:
+        """Whether some bytes of an answer have come, but not its whole head."""
+        return self.response is None and self._head_size > 0
+
     def expect(self, is_head: bool) -> None:
         """Prepare for the answer to the next request."""
         self.response = None
@@ -59,12 +64,16 @@ class ResponseDecoder(Decoder):
                 return
             raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
         except httptools.HttpParserError as error:
-            if self.is_complete:
-                self.is_reusable = False
-                return
-            raise ProxyError(Kind.BAD_RESPONSE, str(error)) from None
+            self._distrust(str(error))
+            return
         if had_head is (self.response is not None) and self._seen == 0:
             self._count(len(data))
+
+    def _distrust(self, text: str) -> None:
+        # Garbage after a complete answer does that answer no harm, but the connection is not used again.
+        self.is_reusable = False
+        if not self.is_complete:
+            raise ProxyError(Kind.BAD_RESPONSE, text) from None
 
     # === called by the parser ===
 

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 class Peer:
     """The client at the other end of a connection, after PROXY protocol."""
 
-    __slots__ = ("ip", "is_tls", "local_address", "port", "text")
+    __slots__ = (
+        "forwarded_authority",
+        "forwarded_fields",
+        "forwarded_for",
+        "ip",
+        "is_tls",
+        "is_trusted",
+        "local_address",
+        "port",
+        "text",
+    )
 
     def __init__(self, text: str, port: int = 0, *, is_tls: bool = False, local_address: str = "") -> None:
         self.text = text
@@ -28,6 +38,12 @@ class Peer:
         self.port = port
         self.is_tls = is_tls
         self.local_address = local_address
+        # What is the same for every request of a connection is made once: the answer of trustedIPs, the X-Forwarded-*
+        # fields for the host asked last, and the X-Forwarded-For line for servers.
+        self.is_trusted: bool | None = None
+        self.forwarded_authority: bytes | None = None
+        self.forwarded_fields: list[Field] = []
+        self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
 
 
 class Route:
@@ -133,7 +149,7 @@ class Tunnel:
     __slots__ = ()
 
     def attach(self, transport: asyncio.Transport, leftover: bytes, on_closed: Callable[[], None]) -> None:
-        """Join it to the client's transport. `leftover`: what the client sent already. `on_closed` is called at the end."""
+        """Join it to the client's transport. `leftover`: what it sent already."""
         raise NotImplementedError
 
     def close(self) -> None:

@@ -1,0 +1,156 @@
+"""The last Handler: a request to one server, over a pooled connection (Traefik `pkg/proxy/httputil/proxy.go`)."""
+
+from __future__ import annotations
+
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.body import EMPTY, Body
+from trafficcop.http.headers import MANAGED, Field
+from trafficcop.http.messages import Request, Response, Target
+from trafficcop.proxy.pool import Pool
+
+# RFC 9110 §9.2.2, and what Go's transport sends again on a connection that turned out to be closed.
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+# Methods for which a missing body is said explicitly (RFC 9110 §8.6; net/http).
+_BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
+_FORWARDED_FOR = b"x-forwarded-for"
+
+
+class Forward:
+    """Sends requests to one server. `host`: the Host to send instead of the client's, or None; `prefix`: the path of
+    the server's URL to put before the request's, or b""."""
+
+    __slots__ = ("_host", "_pool", "_prefix", "_target")
+
+    def __init__(self, pool: Pool, target: Target, host: bytes | None = None, prefix: bytes = b"") -> None:
+        self._pool = pool
+        self._target = target
+        self._host = host
+        self._prefix = prefix.rstrip(b"/")
+
+    async def __call__(self, request: Request) -> Response:
+        request.server = self._target
+        body = request.body
+        whole = body.take()
+        if whole is not None and not body.trailers:
+            head = self._encode(request, _framing(request, whole)) + whole
+            return await self._send_whole(request, head)
+        head = self._encode(request, _stream_framing(request))
+        connection = self._pool.take() or await self._pool.dial()
+        return await connection.exchange(request, head, body if whole is None else Rest(whole, body))
+
+    async def _send_whole(self, request: Request, head: bytes) -> Response:
+        connection = self._pool.take()
+        if connection is not None:
+            try:
+                return await connection.exchange(request, head, None)
+            except ProxyError as error:
+                if not error.is_retryable or request.method not in _IDEMPOTENT:
+                    raise
+        connection = await self._pool.dial()
+        return await connection.exchange(request, head, None)
+
+    def _encode(self, request: Request, framing: bytes) -> bytes:
+        """Everything up to the body. Each field is touched once."""
+        if request.marks & MANAGED or request.notes is not None:
+            lines = _with_forwarded_for(request)
+        else:
+            lines = [b"%b: %b\r\n" % field for field in request.headers.fields]
+            lines.append(request.peer.forwarded_for)
+        if request.headers.hop is not None:
+            lines += _hop_lines(request)
+        host = self._host
+        path = self._prefix + request.raw_path or b"/"
+        query = request.query
+        return b"".join(
+            (
+                request.method,
+                b" ",
+                path,
+                b" HTTP/1.1\r\nHost: " if query is None else b"?%b HTTP/1.1\r\nHost: " % query,
+                request.authority if host is None else host,
+                b"\r\n",
+                *lines,
+                framing,
+                b"\r\n",
+            )
+        )
+
+
+class Rest(Body):
+    """A body that is here whole but ends with trailers."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes, body: Body) -> None:
+        super().__init__(None)
+        self._data = data
+        self.trailers = body.trailers
+
+    async def read(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+def _framing(request: Request, whole: bytes) -> bytes:
+    if whole:
+        return b"Content-Length: %d\r\n" % len(whole)
+    if request.body is not EMPTY or request.method in _BODY_EXPECTED:
+        return b"Content-Length: 0\r\n"
+    return b""
+
+
+def _stream_framing(request: Request) -> bytes:
+    length = request.body.length
+    if length is None:
+        return b"Transfer-Encoding: chunked\r\n"
+    return b"Content-Length: %d\r\n" % length
+
+
+def _hop_lines(request: Request) -> list[bytes]:
+    """The connection-level fields that have a meaning for the next hop (RFC 9110 §7.6.1, §7.8, §10.1.4)."""
+    lines = []
+    if request.upgrade is not None:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % request.upgrade)
+    for name, value in request.headers.hop or ():
+        lower = name.lower()
+        if lower == b"te" and b"trailers" in value.lower():
+            lines.append(b"Te: trailers\r\n")
+        elif lower == b"trailer" and request.body.length is None:
+            lines.append(b"Trailer: %b\r\n" % value)
+    return lines
+
+
+def _with_forwarded_for(request: Request) -> list[bytes]:
+    """X-Forwarded-For when somebody has said something about it already: append to it, or leave it out."""
+    prior: list[bytes] = []
+    lines = []
+    field: Field
+    for field in request.headers.fields:
+        if field[0].lower() == _FORWARDED_FOR:
+            prior.append(field[1])
+        else:
+            lines.append(b"%b: %b\r\n" % field)
+    if request.notes is not None and request.notes.get("no_forwarded_for"):
+        return lines
+    own = request.peer.forwarded_for
+    if not prior:
+        lines.append(own)
+    elif own:
+        lines.append(b"X-Forwarded-For: %b, %b\r\n" % (b", ".join(prior), request.peer.ip))
+    else:
+        lines.append(b"X-Forwarded-For: %b\r\n" % b", ".join(prior))
+    return lines
+
+
+class Unforwardable:
+    """Stands for a server whose URL has a scheme we cannot speak: its requests fail, those of its siblings do not."""
+
+    __slots__ = ("_scheme", "_target")
+
+    def __init__(self, target: Target, scheme: str) -> None:
+        self._target = target
+        self._scheme = scheme
+
+    async def __call__(self, request: Request) -> Response:
+        request.server = self._target
+        raise ProxyError(Kind.BAD_SCHEME, self._scheme)

@@ -1,0 +1,267 @@
+"""One HTTP/1.1 connection to a server: sends a request, awaits the head of its answer, feeds the body."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.body import Body
+from trafficcop.http.deadlines import NEVER
+from trafficcop.http.drive import Drive, Wakeup
+from trafficcop.http.h1_encode import encode_chunk, encode_last_chunk
+from trafficcop.http.h1_response import ResponseDecoder
+from trafficcop.http.messages import Request, Response
+from trafficcop.proxy.upgrade import TransportTunnel
+
+if TYPE_CHECKING:
+    from trafficcop.proxy.pool import Pool
+
+# Go reads heads of answers up to 10 MiB; nobody means more than 1.
+MAX_RESPONSE_HEAD = 1024 * 1024
+# How long a server may think about "Expect: 100-continue" before the body is sent all the same (net/http).
+EXPECT_CONTINUE_SECONDS = 1.0
+
+
+class ServerConnection(asyncio.Protocol):
+    """Serves one request at a time and goes back to its pool when the answer is complete."""
+
+    __slots__ = (
+        "_decoder",
+        "_drained",
+        "_error",
+        "_has_received",
+        "_head",
+        "_held_body",
+        "_is_congested",
+        "_pool",
+        "_pump",
+        "_transport",
+        "deadline",
+        "served",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._decoder = ResponseDecoder(self, MAX_RESPONSE_HEAD)
+        self._transport: asyncio.Transport | None = None
+        self._head: Wakeup | None = None
+        self._drained: Wakeup | None = None
+        self._pump: Drive | None = None
+        self._held_body: Body | None = None  # kept back until the server says "100 Continue"
+        self._error: ProxyError | None = None
+        self._is_congested = False
+        self._has_received = False
+        self.deadline = NEVER
+        self.served = 0
+
+    # === one request ===
+
+    async def exchange(self, request: Request, head: bytes, body: Body | None) -> Response:
+        """Send `head` (with all of a small body in it) and stream `body` after it; the answer once its head is here."""
+        transport = self._transport
+        if transport is None or self._error is not None:
+            raise self._error or ProxyError(Kind.SERVER_CLOSED, is_retryable=True)
+        decoder = self._decoder
+        decoder.expect(request.method == b"HEAD")
+        self._has_received = False
+        timeout = self._pool.limits.response_header_timeout
+        self.deadline = monotonic() + timeout if timeout else NEVER
+        transport.write(head)
+        try:
+            if body is not None:
+                self._begin_body(request, body)
+            while True:
+                if decoder.informational is not None:
+                    self._relay_informational(request)
+                if self._error is not None and decoder.response is None:
+                    raise self._error
+                if decoder.response is not None:
+                    break
+                self._head = Wakeup()
+                await self._head
+        except BaseException:
+            self._head = None
+            self.abort()
+            raise
+        self.deadline = NEVER
+        response = decoder.response
+        if response.status == 101:
+            self._switch(request, response)
+        return response
+
+    def _switch(self, request: Request, response: Response) -> None:
+        early, transport = self._decoder.tunnel_bytes, self._transport
+        if request.upgrade is None or early is None or transport is None:
+            self.abort()
+            raise ProxyError(Kind.BAD_RESPONSE, "the server switches protocols unasked")
+        response.tunnel = TransportTunnel(transport, early)
+        self._pool.forget(self)
+
+    def _relay_informational(self, request: Request) -> None:
+        answers, self._decoder.informational = self._decoder.informational, None
+        for answer in answers or ():
+            if answer.status == 100:
+                self._release_body()
+            elif request.exchange is not None:
+                request.exchange.send_informational(answer.status, answer.headers)
+
+    # === the request's body ===
+
+    def _begin_body(self, request: Request, body: Body) -> None:
+        if request.is_expecting_continue:
+            self._held_body = body
+            self.deadline = min(self.deadline, monotonic() + EXPECT_CONTINUE_SECONDS)
+        else:
+            self._start_pump(body)
+
+    def _release_body(self) -> None:
+        body, self._held_body = self._held_body, None
+        if body is not None:
+            timeout = self._pool.limits.response_header_timeout
+            self.deadline = monotonic() + timeout if timeout else NEVER
+            self._start_pump(body)
+
+    def _start_pump(self, body: Body) -> None:
+        self._pump = Drive(self._send_body(body), self._on_pumped)
+        self._pump.step()
+
+    async def _send_body(self, body: Body) -> None:
+        is_chunked = body.length is None
+        while True:
+            chunk = await body.read()
+            transport = self._transport
+            if transport is None or transport.is_closing():
+                return
+            if not chunk:
+                break
+            transport.write(encode_chunk(chunk) if is_chunked else chunk)
+            while self._is_congested:
+                self._drained = Wakeup()
+                await self._drained
+        if is_chunked:
+            transport.write(encode_last_chunk(body.trailers))
+
+    def _on_pumped(self, error: BaseException | None) -> None:
+        self._pump = None
+        if isinstance(error, ProxyError):
+            # The client broke off: the server must not take what it got for the whole.
+            self._fail(error)
+            self.abort()
+        elif error is not None:
+            self._fail(ProxyError(Kind.CLIENT_GONE, repr(error)))
+            self.abort()
+        elif self._decoder.is_complete:
+            self._release()
+
+    # === asyncio's callbacks ===
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._has_received = True
+        try:
+            self._decoder.feed(data)
+        except ProxyError as error:
+            self._fail(error)
+            self.abort()
+            return
+        if self._decoder.is_complete:
+            self._release()
+        head = self._head
+        if head is not None and (self._decoder.response is not None or self._decoder.informational is not None):
+            self._head = None
+            head.set()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._decoder.end_of_stream()
+        self._transport = None
+        self._pool.forget(self)
+        if self._decoder.is_complete:
+            self._stop_pump(ProxyError(Kind.SERVER_CLOSED))
+            return
+        if self._decoder.is_in_head:
+            error = ProxyError(Kind.BAD_RESPONSE, "the server closed inside the head of its answer")
+        else:
+            # A pooled connection that the server closed in the meantime: nothing was done with the request.
+            is_stale = self.served > 0 and not self._has_received
+            error = ProxyError(Kind.SERVER_CLOSED, str(exc or ""), is_retryable=is_stale)
+        self._fail(error)
+
+    def pause_writing(self) -> None:
+        self._is_congested = True
+
+    def resume_writing(self) -> None:
+        self._is_congested = False
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.set()
+
+    def on_deadline(self) -> None:
+        self.deadline = NEVER
+        if self._held_body is not None:
+            self._release_body()
+            return
+        if self._head is not None:
+            self._fail(ProxyError(Kind.TIMEOUT, "no answer in time"))
+        self.abort()
+
+    # === ends ===
+
+    def _release(self) -> None:
+        """The answer is complete: back to the pool, or closed if either side wants that."""
+        self.served += 1
+        if self._pump is not None or self._held_body is not None or not self._decoder.is_reusable:
+            self._stop_pump(ProxyError(Kind.SERVER_CLOSED, "the server answered before the end of the request"))
+            if self._decoder.tunnel_bytes is None:
+                self.abort()
+            return
+        self._pool.release(self)
+
+    def _stop_pump(self, error: ProxyError) -> None:
+        self._held_body = None
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.throw(error)
+
+    def _fail(self, error: ProxyError) -> None:
+        if self._error is None:
+            self._error = error
+        self._stop_pump(error)
+        self._decoder.fail(error)
+        head, self._head = self._head, None
+        if head is not None:
+            head.set()
+
+    def abort(self) -> None:
+        self._pool.forget(self)
+        if self._error is None:
+            self._error = ProxyError(Kind.SERVER_CLOSED)
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def is_usable(self) -> bool:
+        return self._transport is not None and self._error is None and not self._transport.is_closing()
+
+    # === the source of the answer's body ===
+
+    def pause_body(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_body(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def continue_body(self) -> None:
+        """Servers expect nothing of the kind."""
+
+    def abandon_body(self) -> None:
+        self._stop_pump(ProxyError(Kind.CLIENT_GONE))
+        self.abort()

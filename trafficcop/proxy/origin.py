@@ -1,0 +1,57 @@
+"""Where a server is and how we talk to it: what a pool of connections is keyed by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from trafficcop.config.dynamic import ServersTransport
+
+_PORTS = {"http": 80, "https": 443, "h2c": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port of a server, or a Unix socket (`unix_path`) for our own control process."""
+
+    scheme: str
+    host: str
+    port: int
+    unix_path: str = ""
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """From a server's URL; ValueError when it is none."""
+        parts = urlsplit(url)
+        scheme = parts.scheme.lower()
+        if not parts.hostname:
+            raise ValueError(f"{url!r} has no host")
+        return cls(scheme, parts.hostname, parts.port or _PORTS.get(scheme, 80))
+
+    def __str__(self) -> str:
+        return self.unix_path or f"{self.scheme}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The part of a serversTransport that plain HTTP needs; seconds, 0 = no limit."""
+
+    dial_timeout: float = 30.0
+    response_header_timeout: float = 0.0
+    idle_timeout: float = 90.0
+    max_idle: int = 200
+
+    @classmethod
+    def of(cls, transport: ServersTransport) -> Limits:
+        """Traefik `pkg/server/service/transport.go`: 0 idle connections mean Go's default of 2, a negative number none."""
+        timeouts = transport.forwarding_timeouts
+        idle = transport.max_idle_conns_per_host
+        max_idle = 2 if idle == 0 else max(idle, 0)
+        if timeouts is None:
+            return cls(max_idle=max_idle)
+        return cls(
+            timeouts.dial_timeout.seconds,
+            timeouts.response_header_timeout.seconds,
+            timeouts.idle_conn_timeout.seconds,
+            max_idle,
+        )

@@ -1,0 +1,102 @@
+"""Connections to one server, kept for the next request. The newest idle one is taken first."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from time import monotonic
+
+from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.proxy.dial import dial
+from trafficcop.proxy.h1 import ServerConnection
+from trafficcop.proxy.origin import Limits, Origin
+
+
+class Pool:
+    """The connections to one origin under one set of limits."""
+
+    __slots__ = ("_deadlines", "_idle", "_is_retired", "limits", "open", "origin")
+
+    def __init__(self, origin: Origin, limits: Limits, deadlines: Deadlines) -> None:
+        self.origin = origin
+        self.limits = limits
+        self.open: set[ServerConnection] = set()
+        self._idle: list[ServerConnection] = []
+        self._deadlines = deadlines
+        self._is_retired = False
+        deadlines.refine(limits.response_header_timeout)
+        deadlines.refine(limits.idle_timeout)
+
+    def take(self) -> ServerConnection | None:
+        """An idle connection, or None: dial then."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable:
+                return connection
+        return None
+
+    async def dial(self) -> ServerConnection:
+        connection = await dial(self.origin, self.limits, self._make)
+        self.open.add(connection)
+        self._deadlines.members.add(connection)
+        return connection
+
+    def _make(self) -> ServerConnection:
+        return ServerConnection(self)
+
+    def release(self, connection: ServerConnection) -> None:
+        """The connection's answer is complete and it may serve again."""
+        if self._is_retired or len(self._idle) >= self.limits.max_idle:
+            connection.abort()
+            return
+        timeout = self.limits.idle_timeout
+        connection.deadline = monotonic() + timeout if timeout else NEVER
+        self._idle.append(connection)
+
+    def forget(self, connection: ServerConnection) -> None:
+        """The connection is closed, or has become a tunnel."""
+        self.open.discard(connection)
+        self._deadlines.members.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def retire(self) -> None:
+        """No configuration names this origin any more: idle connections close now, the others after their answer."""
+        self._is_retired = True
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.abort()
+
+    def revive(self) -> None:
+        self._is_retired = False
+
+    def __repr__(self) -> str:
+        return f"<Pool {self.origin} [{len(self.open)} open | {len(self._idle)} idle]>"
+
+
+class Pools:
+    """Every pool of a worker; those whose origin is unchanged are carried over a reload."""
+
+    __slots__ = ("_deadlines", "_pools")
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._pools: dict[Hashable, Pool] = {}
+
+    def get(self, origin: Origin, limits: Limits) -> Pool:
+        pool = self._pools.get((origin, limits))
+        if pool is None:
+            pool = self._pools[(origin, limits)] = Pool(origin, limits, self._deadlines)
+        else:
+            pool.revive()
+        return pool
+
+    def keep_only(self, used: set[Pool]) -> None:
+        """Retire the pools that the configuration in force does not use."""
+        for key, pool in list(self._pools.items()):
+            if pool not in used:
+                pool.retire()
+                del self._pools[key]
+
+    def close(self) -> None:
+        self.keep_only(set())

@@ -1,0 +1,187 @@
+"""What an entry point does to every request before it is routed (Traefik `pkg/server/server_entrypoint_tcp.go`).
+
+In order: underscores in names, the target's form, normal form and dot segments, semicolons, X-Forwarded-*, the host.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from trafficcop.config.entry_points import EntryPoint
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.headers import MANAGED, MANAGED_NAMES, UNDERSCORE, Field, Headers
+from trafficcop.http.messages import Request, Response, bare_response, text_response
+from trafficcop.http.networks import Networks
+from trafficcop.http.paths import normalize, routing_path, sanitize
+
+_HOSTS_LIMIT = 4096
+_FORWARDED_FOR = b"x-forwarded-for"
+_SCHEMES = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
+
+
+class Admission:
+    """The admission rules of one entry point. `admit` returns the refusal, or None and the request made ready."""
+
+    __slots__ = ("_hosts", "_is_semicolon_encoded", "_is_sanitizing", "_kept_options", "_server", "_trusted", "_underscores")
+
+    def __init__(self, entry_point: EntryPoint) -> None:
+        forwarded = entry_point.forwarded_headers
+        self._trusted = Networks.of(forwarded.trusted_ips, is_everything=forwarded.insecure)
+        self._kept_options = frozenset(name.lower().encode() for name in forwarded.connection)
+        self._is_sanitizing = entry_point.http.sanitize_path
+        self._is_semicolon_encoded = entry_point.http.encode_query_semicolons
+        self._underscores = entry_point.http.underscore_headers_strategy.lower()
+        self._server: Field = (b"X-Forwarded-Server", socket.gethostname().encode())
+        # Host as sent → canonical host. Clients choose the keys, so the table is bounded.
+        self._hosts: dict[bytes, bytes] = {}
+
+    def admit(self, request: Request) -> Response | None:
+        marks = request.marks
+        if marks & UNDERSCORE and self._underscores not in ("", "keep"):
+            refusal = self._judge_underscores(request)
+            if refusal is not None:
+                return refusal
+        if request.raw_path[:1] != b"/":
+            refusal = self._read_odd_target(request)
+            if refusal is not None:
+                return refusal
+        raw_path = normalize(request.raw_path)
+        if raw_path is None or b"#" in request.raw_path:
+            return bare_response(400)
+        if self._is_sanitizing:
+            raw_path = sanitize(raw_path)
+        request.raw_path = raw_path
+        request.path = raw_path if b"%" not in raw_path else routing_path(raw_path) or raw_path
+        query = request.query
+        if query is not None and b";" in query:
+            request.query = query.replace(b";", b"%3B" if self._is_semicolon_encoded else b"&")
+        authority = request.authority
+        host = self._hosts.get(authority)
+        if host is None:
+            host = self._learn_host(authority)
+        request.host = host
+        self._forwarded(request, marks)
+        return None
+
+    # === the target ===
+
+    def _read_odd_target(self, request: Request) -> Response | None:
+        """Absolute-form, asterisk-form, and CONNECT's authority-form (RFC 9112 §3.2)."""
+        if request.method == b"CONNECT":
+            raise ProxyError(Kind.NOT_IMPLEMENTED, "CONNECT")
+        target = request.raw_path
+        if target == b"*":
+            return bare_response(200) if request.method == b"OPTIONS" else bare_response(400)
+        scheme, mark, rest = target.partition(b"://")
+        if not mark or scheme.lower() not in (b"http", b"https") or not rest:
+            return bare_response(400)
+        # The target's host wins over the Host field.
+        request.authority, slash, path = rest.partition(b"/")
+        request.authority = request.authority.rpartition(b"@")[2]
+        request.raw_path = slash + path if slash else b"/"
+        return None
+
+    def _judge_underscores(self, request: Request) -> Response | None:
+        if self._underscores == "reject":
+            return text_response(400, b"Bad Request")
+        request.headers.fields = [field for field in request.headers.fields if b"_" not in field[0]]
+        return None
+
+    def _learn_host(self, authority: bytes) -> bytes:
+        host = canonical_host(authority)
+        if len(self._hosts) >= _HOSTS_LIMIT:
+            self._hosts.clear()
+        self._hosts[authority] = host
+        return host
+
+    # === X-Forwarded-* (Traefik `pkg/middlewares/forwardedheaders`) ===
+
+    def _forwarded(self, request: Request, marks: int) -> None:
+        peer = request.peer
+        headers = request.headers
+        options = request.connection_options
+        if options is not None:
+            self._drop_options(headers, options)
+        is_trusted = peer.is_trusted
+        if is_trusted is None:
+            is_trusted = peer.is_trusted = self._trusted.has(peer.text)
+        if marks & MANAGED:
+            if is_trusted:
+                self._complete(request)
+                return
+            headers.fields = [field for field in headers.fields if not _is_managed(field[0])]
+        if request.upgrade is None:
+            if peer.forwarded_authority is not request.authority and peer.forwarded_authority != request.authority:
+                peer.forwarded_authority = request.authority
+                peer.forwarded_fields = self._fields_of(request)
+            headers.fields += peer.forwarded_fields
+        else:
+            headers.fields += self._fields_of(request)
+
+    def _fields_of(self, request: Request) -> list[Field]:
+        peer = request.peer
+        proto = _proto(request)
+        return [
+            (b"X-Real-Ip", peer.ip),
+            (b"X-Forwarded-Proto", proto),
+            (b"X-Forwarded-Port", _port(request.authority, proto)),
+            (b"X-Forwarded-Host", request.authority),
+            self._server,
+        ]
+
+    def _complete(self, request: Request) -> None:
+        """A trusted peer's fields stay; those it did not send are added."""
+        headers = request.headers
+        values = headers.get_all(_FORWARDED_FOR)
+        if len(values) > 1:
+            headers.set(b"X-Forwarded-For", b", ".join(values))
+        proto = headers.get(b"x-forwarded-proto")
+        for name, value in self._fields_of(request):
+            if name == b"X-Forwarded-Port" and proto is not None:
+                value = _port(request.authority, proto)
+            if name is self._server[0]:
+                headers.set(name, value)
+            elif headers.get(name) is None:
+                headers.add(name, value)
+
+    def _drop_options(self, headers: Headers, options: list[bytes]) -> None:
+        """Fields that Connection names end here, but for the managed ones and those the entry point keeps."""
+        for name in options:
+            if name not in MANAGED_NAMES and name not in self._kept_options:
+                headers.remove(name)
+
+
+def _is_managed(name: bytes) -> bool:
+    return name.lower().replace(b"_", b"-") in MANAGED_NAMES
+
+
+def _proto(request: Request) -> bytes:
+    is_tls = request.peer.is_tls
+    if request.upgrade is not None and request.upgrade.lower() == b"websocket":
+        return b"wss" if is_tls else b"ws"
+    return b"https" if is_tls else b"http"
+
+
+def _port(authority: bytes, proto: bytes) -> bytes:
+    port = split_authority(authority)[1]
+    return port or _SCHEMES.get(proto, b"80")
+
+
+def split_authority(authority: bytes) -> tuple[bytes, bytes]:
+    """Host and port; the port is b"" when there is none or it is not one. Brackets of an IPv6 address are dropped."""
+    if authority[:1] == b"[":
+        host, bracket, rest = authority[1:].partition(b"]")
+        if not bracket:
+            return authority, b""
+        return host, rest[1:] if rest[:1] == b":" else b""
+    host, colon, port = authority.partition(b":")
+    if colon and b":" not in port:
+        return host, port
+    return authority, b""
+
+
+def canonical_host(authority: bytes) -> bytes:
+    """Lower case, without port, brackets and spaces (Traefik `pkg/middlewares/requestdecorator`)."""
+    if b":" not in authority:
+        return authority.strip().lower()
+    return split_authority(authority)[0].strip().lower()

@@ -1,0 +1,383 @@
+"""One HTTP/1.1 connection of a client: reads requests, drives one exchange at a time, writes answers (RFC 9112)."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, cast
+
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.body import EMPTY
+from trafficcop.http.deadlines import NEVER
+from trafficcop.http.drive import Drive, Wakeup
+from trafficcop.http.h1 import RequestDecoder
+from trafficcop.http.h1_encode import (
+    CONTINUE,
+    encode_chunk,
+    encode_informational,
+    encode_last_chunk,
+    encode_response_head,
+    reason_of,
+)
+from trafficcop.http.headers import Headers
+from trafficcop.http.messages import Peer, Request, Response
+
+if TYPE_CHECKING:
+    from trafficcop.server.listener import Listener
+
+# A client may pipeline this many requests before we stop reading.
+PIPELINE_LIMIT = 8
+# What is left of a request body after its answer is read and dropped up to here; beyond, the connection is closed.
+DISCARD_LIMIT = 256 * 1024
+# How long a connection that we closed first may go on sending (it would lose our answer to a reset otherwise).
+LINGER_SECONDS = 2.0
+
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
+_CLOSE = b"Connection: close\r\n"
+_KEEP_ALIVE = b"Connection: keep-alive\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """The protocol object of one accepted connection, and the Exchange of the request it serves."""
+
+    __slots__ = (
+        "_decoder",
+        "_drained",
+        "_drive",
+        "_error",
+        "_is_chunked",
+        "_is_closing",
+        "_is_lingering",
+        "_is_looping",
+        "_is_paused",
+        "_is_reading_paused",
+        "_keeps_alive",
+        "_listener",
+        "_opened_at",
+        "_request",
+        "_served",
+        "_transport",
+        "deadline",
+        "is_congested",
+        "is_started",
+        "peer",
+        "sent_size",
+    )
+
+    def __init__(self, listener: Listener, peer: Peer | None = None) -> None:
+        self._listener = listener
+        self._decoder = RequestDecoder(self, listener.max_header_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._drive: Drive | None = None
+        self._drained: Wakeup | None = None
+        self._error: ProxyError | None = None  # what was read last is malformed: answered once it is its turn
+        self._request: Request | None = None
+        self._is_chunked = False
+        self._is_closing = False
+        self._is_lingering = False
+        self._is_looping = False
+        self._is_paused = False  # reading, for the sake of a body
+        self._is_reading_paused = False  # reading, because too many requests wait
+        self._keeps_alive = True
+        self._opened_at = 0.0
+        self._served = 0
+        self.deadline = NEVER
+        self.is_congested = False
+        self.is_started = False
+        self.sent_size = 0
+        self.peer = peer
+
+    # === asyncio's callbacks ===
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        if self.peer is None:
+            self.peer = peer_of(self._transport)
+        self._opened_at = monotonic()
+        listener = self._listener
+        self.deadline = self._opened_at + listener.read_timeout
+        listener.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_closing:
+            return
+        decoder = self._decoder
+        if self._drive is None and decoder.is_idle:
+            self.deadline = monotonic() + self._listener.read_timeout
+        try:
+            decoder.feed(data)
+        except ProxyError as error:
+            self._error = error
+            decoder.fail(error)
+        if self._drive is None:
+            self._run_ready()
+        elif len(decoder.ready) > PIPELINE_LIMIT and not self._is_reading_paused:
+            self._is_reading_paused = True
+            self._apply_reading()
+
+    def eof_received(self) -> bool:
+        # A client that half-closes after its request still gets its answer; without one there is nothing to wait for.
+        self._keeps_alive = False
+        error = ProxyError(Kind.CLIENT_GONE, "the request was cut off")
+        self._decoder.fail(error)
+        return self._drive is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closing = True
+        self._listener.discard(self)
+        error = ProxyError(Kind.CLIENT_GONE)
+        self._decoder.fail(error)
+        self._decoder.ready.clear()
+        self.is_congested = False
+        if self._drive is not None:
+            self._drive.throw(error)
+
+    def pause_writing(self) -> None:
+        self.is_congested = True
+
+    def resume_writing(self) -> None:
+        self.is_congested = False
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.set()
+
+    def on_deadline(self) -> None:
+        """Too slow, or idle for too long: Traefik closes without a word."""
+        self.deadline = NEVER
+        if self._drive is not None and not self._decoder.is_reading_body:
+            self.abort()  # writeTimeout: the answer takes too long
+            return
+        self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
+        self.abort()
+
+    # === one exchange after the other ===
+
+    def _run_ready(self) -> None:
+        """Start the next request, and the one after it if the first was answered at once."""
+        if self._is_looping:
+            return
+        self._is_looping = True
+        ready = self._decoder.ready
+        while self._drive is None and ready and not self._is_closing:
+            self._start(ready.popleft())
+        self._is_looping = False
+        if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT:
+            self._is_reading_paused = False
+            self._apply_reading()
+        if self._drive is None and self._error is not None and not self._is_closing:
+            self._refuse(self._error)
+
+    def _start(self, request: Request) -> None:
+        listener = self._listener
+        self._request = request
+        self._served += 1
+        self.is_started = False
+        self._keeps_alive = request.is_keep_alive and not listener.is_draining
+        if listener.has_keep_alive_limits and self._keeps_alive:
+            self._keeps_alive = listener.may_keep_alive(self._served, self._opened_at)
+        if not self._decoder.is_reading_body:
+            self.deadline = monotonic() + listener.write_timeout if listener.write_timeout else NEVER
+        if self.peer is not None:
+            request.peer = self.peer
+        request.exchange = self
+        drive = self._drive = Drive(listener.pipeline.serve(self, request), self._on_served)
+        drive.step()
+
+    def _on_served(self, error: BaseException | None) -> None:
+        self._drive = None
+        request, self._request = self._request, None
+        if self._is_closing:
+            return
+        if error is not None or (request is not None and not self.is_started):
+            self._listener.report(error)
+            self.abort()
+            return
+        if not self._keeps_alive or not self._finish_body(request):
+            self._close_gently()
+            return
+        self.deadline = monotonic() + self._listener.idle_timeout
+        if request is not None and request.upgrade is not None:
+            self._decoder.resume_after_upgrade()
+        if self._decoder.ready or self._error is not None:
+            self._run_ready()
+
+    def _finish_body(self, request: Request | None) -> bool:
+        """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
+        if request is None or not self._decoder.is_reading_body:
+            return True
+        length = request.body.length
+        if request.is_expecting_continue or length is None or length > DISCARD_LIMIT:
+            return False
+        request.body.close()
+        return True
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer what cannot be parsed, as Go's server does, and close."""
+        status = error.status
+        reason = reason_of(status)
+        head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" % (status, reason)
+        if self._transport is not None:
+            self._transport.write(head + b"%d %b" % (status, reason))
+        self._close_gently()
+
+    def _close_gently(self) -> None:
+        """Close after the answer; if the client may still be sending, give it time to read first."""
+        transport = self._transport
+        self._is_closing = True
+        if transport is None or transport.is_closing():
+            return
+        if self._error is not None or self._decoder.is_reading_body:
+            self._is_paused = self._is_reading_paused = False
+            self._apply_reading()
+            self.deadline = monotonic() + LINGER_SECONDS
+            self._is_lingering = True
+            if transport.can_write_eof():
+                transport.write_eof()
+        else:
+            transport.close()
+
+    # === the Exchange ===
+
+    def send_informational(self, status: int, headers: Headers) -> None:
+        if self._transport is not None and self._request is not None and self._request.version == b"1.1":
+            self._transport.write(encode_informational(status, headers))
+
+    def send_head(self, response: Response, first: bytes, is_last: bool) -> None:
+        request = self._request
+        transport = self._transport
+        if transport is None or request is None or transport.is_closing():
+            response.body.close()
+            return
+        self.is_started = True
+        self._is_chunked = False
+        if response.tunnel is not None:
+            self._switch(request, response, transport)
+            return
+        status = response.status
+        if status == 204 or status == 304 or status < 200:
+            framing = b""
+            first = b""
+        elif request.method == b"HEAD":
+            length = response.body.length if not first else len(first)
+            framing = b"" if length is None or response.body is EMPTY else b"Content-Length: %d\r\n" % length
+            first = b""
+        elif is_last:
+            framing = b"Content-Length: %d\r\n" % len(first)
+        elif response.body.length is not None:
+            framing = b"Content-Length: %d\r\n" % response.body.length
+        elif request.version == b"1.1":
+            framing = _CHUNKED
+            self._is_chunked = True
+            if first:
+                first = encode_chunk(first)
+        else:
+            framing = b""
+            self._keeps_alive = False
+        if not self._keeps_alive or self._is_body_too_long(request):
+            self._keeps_alive = False
+            connection = _CLOSE
+        else:
+            connection = b"" if request.version == b"1.1" else _KEEP_ALIVE
+        self.sent_size = len(first)
+        transport.write(encode_response_head(response, framing, connection, first))
+
+    def _is_body_too_long(self, request: Request) -> bool:
+        """An answer before the request has ended: say beforehand when the connection will not outlive it."""
+        if not self._decoder.is_reading_body:
+            return False
+        length = request.body.length
+        return request.is_expecting_continue or length is None or length > DISCARD_LIMIT
+
+    def send_data(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            self.sent_size += len(data)
+            transport.write(encode_chunk(data) if self._is_chunked else data)
+
+    def finish(self, response: Response) -> None:
+        if self._is_chunked and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(encode_last_chunk(response.body.trailers))
+
+    def abort(self) -> None:
+        self._is_closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def drained(self) -> None:
+        while self.is_congested:
+            self._drained = Wakeup()
+            await self._drained
+
+    def _switch(self, request: Request, response: Response, transport: asyncio.Transport) -> None:
+        """101: what follows are raw bytes, relayed until both sides are done."""
+        tunnel = response.tunnel
+        if tunnel is None:
+            return
+        lines = [b"HTTP/1.1 101 Switching Protocols\r\n"]
+        lines += [b"%b: %b\r\n" % field for field in response.headers.fields]
+        for name, value in response.headers.hop or ():
+            if name.lower() in (b"upgrade", b"connection"):
+                lines.append(b"%b: %b\r\n" % (name, value))
+        lines.append(b"\r\n")
+        transport.write(b"".join(lines))
+        leftover, self._decoder.leftover = self._decoder.leftover, b""
+        self._is_closing = True
+        self.deadline = NEVER
+        tunnel.attach(transport, leftover, self._on_tunnel_closed)
+
+    def _on_tunnel_closed(self) -> None:
+        self._listener.discard(self)
+
+    # === the source of request bodies ===
+
+    def pause_body(self) -> None:
+        self._is_paused = True
+        self._apply_reading()
+
+    def resume_body(self) -> None:
+        self._is_paused = False
+        self._apply_reading()
+
+    def continue_body(self) -> None:
+        if self._transport is not None and not self.is_started:
+            self._transport.write(CONTINUE)
+
+    def abandon_body(self) -> None:
+        """The rest is dropped as it comes; `_on_served` decides whether the connection survives it."""
+        if self._is_paused:
+            self.resume_body()
+
+    def _apply_reading(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._is_paused or self._is_reading_paused:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    # === drain ===
+
+    @property
+    def is_busy(self) -> bool:
+        return self._drive is not None or bool(self._decoder.ready)
+
+    def close_if_idle(self) -> None:
+        """Draining: an idle connection is closed, a busy one after its answer."""
+        if self.is_busy or not self._decoder.is_idle:
+            self._keeps_alive = False
+        elif not self._is_closing:
+            self._is_closing = True
+            if self._transport is not None:
+                self._transport.close()
+
+
+def peer_of(transport: asyncio.Transport) -> Peer:
+    """The client's address as the socket tells it; a zone is dropped, a v4-mapped address is the v4 one."""
+    name = transport.get_extra_info("peername")
+    if not isinstance(name, tuple):
+        return Peer("")
+    address = str(name[0]).partition("%")[0]
+    if address.startswith("::ffff:") and "." in address:
+        address = address[7:]
+    return Peer(address, int(name[1]))

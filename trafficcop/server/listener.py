@@ -1,0 +1,132 @@
+"""One entry point in one worker: accepts connections and knows which are open."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from time import monotonic
+
+from trafficcop.config.entry_points import EntryPoint
+from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.http.messages import Handler, Peer
+from trafficcop.server.admission import Admission
+from trafficcop.server.connection import Connection
+from trafficcop.server.pipeline import Observer, Pipeline
+from trafficcop.server.preface import PrefaceConnection, ProxyProtocol
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
+
+BACKLOG = 4096
+
+
+class Listener:
+    """Accepts on the sockets of one entry point; its pipeline's handler is swapped by a reload."""
+
+    __slots__ = (
+        "_deadlines",
+        "_proxy_protocol",
+        "_server",
+        "_socket",
+        "connections",
+        "has_keep_alive_limits",
+        "idle_timeout",
+        "is_draining",
+        "max_header_bytes",
+        "max_requests",
+        "max_time",
+        "name",
+        "pipeline",
+        "read_timeout",
+        "write_timeout",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        entry_point: EntryPoint,
+        sock: socket.socket,
+        handler: Handler,
+        deadlines: Deadlines,
+        observer: Observer | None = None,
+    ) -> None:
+        timeouts = entry_point.transport.responding_timeouts
+        self.name = name
+        self.pipeline = Pipeline(Admission(entry_point), handler, observer)
+        self.connections: set[Connection] = set()
+        self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
+        self.read_timeout = timeouts.read_timeout.seconds or NEVER
+        self.write_timeout = timeouts.write_timeout.seconds
+        self.idle_timeout = timeouts.idle_timeout.seconds or self.read_timeout
+        self.max_requests = entry_point.transport.keep_alive_max_requests
+        self.max_time = entry_point.transport.keep_alive_max_time.seconds
+        self.has_keep_alive_limits = self.max_requests > 0 or self.max_time > 0
+        self.is_draining = False
+        self._proxy_protocol = ProxyProtocol.of(entry_point.proxy_protocol)
+        self._deadlines = deadlines
+        self._socket = sock
+        self._server: asyncio.AbstractServer | None = None
+        for limit in (self.read_timeout, self.write_timeout, self.idle_timeout):
+            deadlines.refine(limit)
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self.accept, sock=self._socket.dup(), backlog=BACKLOG)
+
+    def accept(self) -> asyncio.Protocol:
+        """The protocol of a new connection."""
+        if self._proxy_protocol is not None:
+            return PrefaceConnection(self._proxy_protocol, self.connect, self.read_timeout, self._deadlines)
+        return Connection(self)
+
+    def connect(self, peer: Peer) -> Connection:
+        """A connection whose client is known from a PROXY header."""
+        return Connection(self, peer)
+
+    # === what connections tell ===
+
+    def add(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        self._deadlines.members.add(connection)
+
+    def discard(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        self._deadlines.members.discard(connection)
+
+    def may_keep_alive(self, served: int, opened_at: float) -> bool:
+        """Traefik `pkg/server/keep_alive_middleware.go`: the request that reaches a limit is the connection's last."""
+        if 0 < self.max_requests <= served:
+            return False
+        return not (0 < self.max_time < monotonic() - opened_at)
+
+    def report(self, error: BaseException | None) -> None:
+        """An exchange ended without an answer: a bug of ours, unless the client left."""
+        if error is not None:
+            _log.error("a request ended without an answer: %r", error)
+
+    # === drain ===
+
+    async def stop_accepting(self) -> None:
+        """Close the listening socket after taking what already waits in its queue."""
+        self.is_draining = True
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        self._socket.setblocking(False)
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                sock, _ = self._socket.accept()
+            except OSError:
+                break
+            sock.setblocking(False)
+            await loop.connect_accepted_socket(self.accept, sock)
+
+    def close_idle(self) -> None:
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+    def abort(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()

@@ -1,0 +1,112 @@
+"""The life of one request on the way in and out: admit, handle, send. The only place that turns errors into answers."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import Protocol
+
+from trafficcop.errors import Kind, ProxyError, Side
+from trafficcop.http.exchange import Exchange
+from trafficcop.http.h1_encode import reason_of
+from trafficcop.http.messages import Handler, Request, Response, bare_response, text_response
+from trafficcop.server.admission import Admission
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
+
+
+class Observer(Protocol):
+    """Access log and metrics: told when a request begins and how it ended. None when nobody wants to know."""
+
+    def begin(self, request: Request) -> object:
+        """A record of the request as it came, before anything rewrites it."""
+
+    def end(self, record: object, request: Request, response: Response | None, size: int) -> None: ...
+
+
+class Pipeline:
+    """What requests of one entry point go through. `handler` is swapped by a reload, read once per request."""
+
+    __slots__ = ("admission", "handler", "observer")
+
+    def __init__(self, admission: Admission, handler: Handler, observer: Observer | None = None) -> None:
+        self.admission = admission
+        self.handler = handler
+        self.observer = observer
+
+    async def serve(self, exchange: Exchange, request: Request) -> None:
+        """From the request's head to the last byte of its answer. ProxyError: the client is gone."""
+        observer = self.observer
+        if observer is not None:
+            await self._serve_observed(exchange, request, observer)
+            return
+        response = await self.respond(request)
+        whole = response.body.take()
+        if whole is not None and response.body.trailers is None:
+            exchange.send_head(response, whole, True)
+        else:
+            await _stream(exchange, response)
+
+    async def _serve_observed(self, exchange: Exchange, request: Request, observer: Observer) -> None:
+        record = observer.begin(request)
+        response: Response | None = None
+        try:
+            response = await self.respond(request)
+            whole = response.body.take()
+            if whole is not None and response.body.trailers is None:
+                exchange.send_head(response, whole, True)
+            else:
+                await _stream(exchange, response)
+        finally:
+            observer.end(record, request, response, exchange.sent_size)
+
+    async def respond(self, request: Request) -> Response:
+        """The answer, whatever happens."""
+        try:
+            refusal = self.admission.admit(request)
+            if refusal is not None:
+                return refusal
+            return await self.handler(request)
+        except ProxyError as error:
+            return error_response(error)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _log.error("unexpected error while serving a request\n%s", traceback.format_exc())
+            return text_response(500, b"Internal Server Error")
+
+
+async def _stream(exchange: Exchange, response: Response) -> None:
+    """A body that is not all here: each piece goes out as it comes, no faster than the client reads."""
+    body = response.body
+    try:
+        exchange.send_head(response, body.take_available(), False)
+        while True:
+            if exchange.is_congested:
+                await exchange.drained()
+            chunk = await body.read()
+            if not chunk:
+                break
+            exchange.send_data(chunk)
+    except ProxyError as error:
+        body.close()
+        if error.side is not Side.DOWNSTREAM:
+            _log.debug("a server broke off its answer: %s", error)
+        exchange.abort()
+        return
+    except BaseException:
+        body.close()
+        exchange.abort()
+        raise
+    exchange.finish(response)
+
+
+def error_response(error: ProxyError) -> Response:
+    """The answer Traefik gives for each kind of failure (`pkg/proxy/httputil/proxy.go`, `pkg/server/service`)."""
+    status = error.status
+    if error.kind is Kind.NO_SERVER:
+        return text_response(status, b"no available server")
+    if error.kind in (Kind.NOT_IMPLEMENTED, Kind.BAD_REQUEST):
+        return bare_response(status)
+    return bare_response(status, reason_of(status))
