@@ -29,6 +29,5 @@ class Exchange(Protocol):
     def abort(self) -> None:
         """The answer cannot be completed: the client must see that it is cut off."""
 
-
     async def drained(self) -> None:
         """Returns when it is no longer congested; ProxyError when the client is gone."""

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.drive import in_task
@@ -40,7 +40,7 @@ async def _connect(origin: Origin, make: Callable[[], P]) -> P:
         _, protocol = await loop.create_unix_connection(make, origin.unix_path)
         return protocol
     transport, protocol = await loop.create_connection(make, origin.host, origin.port)
-    _tune(cast("asyncio.Transport", transport))
+    _tune(transport)
     return protocol
 
 

@@ -75,9 +75,7 @@ class ServerConnection(asyncio.Protocol):
             while True:
                 if decoder.informational is not None:
                     self._relay_informational(request)
-                if self._error is not None and decoder.response is None:
-                    raise self._error
-                if decoder.response is not None:
+                if self._has_answer():
                     break
                 self._head = Wakeup()
                 await self._head
@@ -85,11 +83,20 @@ class ServerConnection(asyncio.Protocol):
             self._head = None
             self.abort()
             raise
-        self.deadline = NEVER
         response = decoder.response
+        if response is None:
+            raise ProxyError(Kind.BAD_RESPONSE)
         if response.status == 101:
             self._switch(request, response)
         return response
+
+    def _has_answer(self) -> bool:
+        """Whether the head of the answer is here; raises what went wrong before it came."""
+        if self._decoder.response is not None:
+            return True
+        if self._error is not None:
+            raise self._error
+        return False
 
     def _switch(self, request: Request, response: Response) -> None:
         early, transport = self._decoder.tunnel_bytes, self._transport
@@ -168,10 +175,13 @@ class ServerConnection(asyncio.Protocol):
             self._fail(error)
             self.abort()
             return
-        if self._decoder.is_complete:
-            self._release()
+        decoder = self._decoder
         head = self._head
-        if head is not None and (self._decoder.response is not None or self._decoder.informational is not None):
+        if decoder.response is not None:
+            self.deadline = NEVER  # responseHeaderTimeout has been kept
+        if decoder.is_complete:
+            self._release()
+        if head is not None and (decoder.response is not None or decoder.informational is not None):
             self._head = None
             head.set()
 

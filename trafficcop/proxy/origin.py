@@ -43,7 +43,7 @@ class Limits:
 
     @classmethod
     def of(cls, transport: ServersTransport) -> Limits:
-        """Traefik `pkg/server/service/transport.go`: 0 idle connections mean Go's default of 2, a negative number none."""
+        """Go keeps 2 idle connections for 0, and none for a negative number (`pkg/server/service/transport.go`)."""
         timeouts = transport.forwarding_timeouts
         idle = transport.max_idle_conns_per_host
         max_idle = 2 if idle == 0 else max(idle, 0)

@@ -22,7 +22,15 @@ _SCHEMES = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
 class Admission:
     """The admission rules of one entry point. `admit` returns the refusal, or None and the request made ready."""
 
-    __slots__ = ("_hosts", "_is_semicolon_encoded", "_is_sanitizing", "_kept_options", "_server", "_trusted", "_underscores")
+    __slots__ = (
+        "_hosts",
+        "_is_sanitizing",
+        "_is_semicolon_encoded",
+        "_kept_options",
+        "_server",
+        "_trusted",
+        "_underscores",
+    )
 
     def __init__(self, entry_point: EntryPoint) -> None:
         forwarded = entry_point.forwarded_headers

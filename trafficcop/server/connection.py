@@ -215,7 +215,10 @@ class Connection(asyncio.Protocol):
         """Answer what cannot be parsed, as Go's server does, and close."""
         status = error.status
         reason = reason_of(status)
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" % (status, reason)
+        head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" % (
+            status,
+            reason,
+        )
         if self._transport is not None:
             self._transport.write(head + b"%d %b" % (status, reason))
         self._close_gently()
