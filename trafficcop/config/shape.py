@@ -80,9 +80,15 @@ def _read_options(section: type[Any]) -> tuple[Option, ...]:
     )
 
 
+_by_key: dict[type[Any], Mapping[str, Option]] = {}
+
+
 def options_by_key(section: type[Any]) -> Mapping[str, Option]:
     """The options of a section by their key in lower case."""
-    return {option.key.lower(): option for option in options_of(section)}
+    known = _by_key.get(section)
+    if known is None:
+        known = _by_key[section] = {option.key.lower(): option for option in options_of(section)}
+    return known
 
 
 def shape_of(hint: Any) -> Shape:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]
@@ -43,13 +44,20 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udff
 
 def read_yaml(text: str, source: str) -> Any:
     """The first document of `text`: a dict, list, string or None; ConfigurationError when it is not YAML."""
-    # Hundreds of thousands of containers are made and none is garbage: the collector would walk them again and again.
+    try:
+        with _uncollected():
+            return _Builder(text, source).build()
+    except (YAMLError, UnicodeError) as error:
+        raise ConfigurationError([_syntax_issue(error, text, source)]) from error
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Hundreds of thousands of containers are made and none is garbage: the collector would walk them for nothing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return _Builder(text, source).build()
-    except (YAMLError, UnicodeError) as error:
-        raise ConfigurationError([_syntax_issue(error, text, source)]) from error
+        yield
     finally:
         if was_enabled:
             gc.enable()
@@ -219,7 +227,7 @@ def compose(text: str) -> Mark:
     """Where every key and list item of the first document stands; what follows a syntax error is missing."""
     root = Mark(1, 1)
     # The reader has reported a syntax error already; what stands before it can still be found.
-    with contextlib.suppress(YAMLError, UnicodeError):
+    with contextlib.suppress(YAMLError, UnicodeError), _uncollected():
         _compose_into(root, CParser(text).get_event)
     return root
 

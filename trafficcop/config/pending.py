@@ -1,0 +1,172 @@
+"""The options that are read and checked but do not act yet: one table, which shrinks as the work goes on.
+
+A line is the path of an option or of a whole section (`*` stands for any name, `[]` for the items of a list) and what
+it is for. Delete the line when the option acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.sections import path_text
+from trafficcop.config.shape import options_by_key
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.errors import Issue
+
+PENDING_STATIC: dict[str, str] = {
+    "accessLog.addInternals": "lines for internal services",
+    "accessLog.dualOutput": "export of access logs",
+    "accessLog.otlp": "export of access logs",
+    "api.dashboardName": "dashboard",
+    "api.debug": "debug endpoints",
+    "api.disableDashboardAd": "dashboard",
+    "certificatesResolvers.*": "certificates from an authority",
+    "entryPoints.*.http.tls": "TLS",
+    "entryPoints.*.http2": "HTTP/2",
+    "entryPoints.*.http3": "HTTP/3",
+    "entryPoints.*.observability": "what is observed per entry point",
+    "entryPoints.*.udp": "UDP",
+    "experimental.abortOnPluginFailure": "plugins",
+    "experimental.fastProxy": "another client for servers; there is only one here",
+    "experimental.knative": "Knative",
+    "experimental.kubernetesGateway": "Kubernetes",
+    "experimental.kubernetesIngressNGINX": "Kubernetes",
+    "experimental.localPlugins": "plugins",
+    "experimental.otlplogs": "export of logs",
+    "experimental.plugins": "plugins",
+    "global.notAppendXForwardedFor": "X-Forwarded-For left as it came, for every entry point",
+    "global.sendAnonymousUsage": "usage figures; nothing is ever sent",
+    "hostResolver": "resolving of CNAMEs",
+    "log.otlp": "export of logs",
+    "metrics": "metrics",
+    "ocsp": "OCSP stapling",
+    "providers.consul": "the Consul provider",
+    "providers.consulCatalog": "the Consul Catalog provider",
+    "providers.docker": "the Docker provider",
+    "providers.ecs": "the ECS provider",
+    "providers.etcd": "the etcd provider",
+    "providers.http": "the HTTP provider",
+    "providers.knative": "the Knative provider",
+    "providers.kubernetesCRD": "the Kubernetes CRD provider",
+    "providers.kubernetesGateway": "the Kubernetes Gateway provider",
+    "providers.kubernetesIngress": "the Kubernetes Ingress provider",
+    "providers.kubernetesIngressNGINX": "the Kubernetes Ingress NGINX provider",
+    "providers.nomad": "the Nomad provider",
+    "providers.plugin": "providers from plugins",
+    "providers.redis": "the Redis provider",
+    "providers.rest": "the REST provider",
+    "providers.swarm": "the Swarm provider",
+    "providers.zooKeeper": "the ZooKeeper provider",
+    "serversTransport.insecureSkipVerify": "TLS to servers",
+    "serversTransport.rootCAs": "TLS to servers",
+    "serversTransport.spiffe": "TLS to servers with SPIFFE",
+    "spiffe": "SPIFFE",
+    "tcpServersTransport": "TCP servers",
+    "tracing": "tracing",
+}
+
+PENDING_DYNAMIC: dict[str, str] = {
+    "http.middlewares.*.buffering": "the middleware",
+    "http.middlewares.*.circuitBreaker": "the middleware",
+    "http.middlewares.*.compress": "the middleware",
+    "http.middlewares.*.digestAuth": "the middleware",
+    "http.middlewares.*.errors": "the middleware",
+    "http.middlewares.*.forwardAuth": "the middleware",
+    "http.middlewares.*.grpcWeb": "the middleware",
+    "http.middlewares.*.inFlightReq": "the middleware",
+    "http.middlewares.*.passTLSClientCert": "the middleware",
+    "http.middlewares.*.plugin": "the plugin",
+    "http.middlewares.*.rateLimit": "the middleware",
+    "http.middlewares.*.retry": "the middleware",
+    "http.routers.*.observability": "what is observed per router",
+    "http.routers.*.tls": "TLS",
+    "http.serversTransports.*.certificates": "TLS to servers",
+    "http.serversTransports.*.cipherSuites": "TLS to servers",
+    "http.serversTransports.*.disableHTTP2": "HTTP/2 to servers; HTTP/1.1 is used anyway",
+    "http.serversTransports.*.forwardingTimeouts.pingTimeout": "HTTP/2 to servers",
+    "http.serversTransports.*.forwardingTimeouts.readIdleTimeout": "HTTP/2 to servers",
+    "http.serversTransports.*.insecureSkipVerify": "TLS to servers",
+    "http.serversTransports.*.maxVersion": "TLS to servers",
+    "http.serversTransports.*.minVersion": "TLS to servers",
+    "http.serversTransports.*.peerCertURI": "TLS to servers",
+    "http.serversTransports.*.rootCAs": "TLS to servers",
+    "http.serversTransports.*.serverName": "TLS to servers",
+    "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
+    "http.services.*.failover": "the kind of service",
+    "http.services.*.highestRandomWeight": "the kind of service",
+    "http.services.*.loadBalancer.healthCheck": "health checks",
+    "http.services.*.loadBalancer.passiveHealthCheck": "passive health checks",
+    "http.services.*.loadBalancer.responseForwarding": "delayed flushing; every piece is passed on at once",
+    "http.services.*.loadBalancer.strategy": "strategies other than wrr",
+    "http.services.*.middlewares": "middlewares of services",
+    "http.services.*.mirroring": "the kind of service",
+    "http.services.*.weighted.healthCheck": "health checks",
+    "tcp.middlewares.*": "TCP",
+    "tcp.routers.*": "TCP",
+    "tcp.serversTransports.*": "TCP",
+    "tcp.services.*": "TCP",
+    "tls.certificates.[]": "TLS",
+    "tls.options.*": "TLS",
+    "tls.stores.*": "TLS",
+    "udp.routers.*": "UDP",
+    "udp.services.*": "UDP",
+}
+
+
+def pending_warnings(static: StaticConfiguration, dynamic: Iterable[DynamicConfiguration]) -> tuple[Issue, ...]:
+    """One warning for each line of the table that is in use: its first use, and how many more there are."""
+    configurations = list(dynamic)
+    found = _warnings(PENDING_STATIC, [static], StaticConfiguration)
+    return (*found, *_warnings(PENDING_DYNAMIC, configurations, DynamicConfiguration))
+
+
+def _warnings(table: dict[str, str], roots: list[Any], section: type[Any]) -> Iterator[Issue]:
+    tree = _tree(table)
+    uses: dict[str, list[tuple[str | int, ...]]] = {}
+    for root in roots:
+        _collect(tree, root, section(), (), uses)
+    for pattern, paths in uses.items():
+        more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+        yield Issue(f"does not act yet: {table[pattern]}{more}", path_text(paths[0]), is_warning=True)
+
+
+@dataclass(slots=True)
+class _Branch:
+    """The lines that begin alike: only what they name is looked at, so 10,000 routers cost next to nothing."""
+
+    pattern: str = ""
+    below: dict[str, _Branch] = field(default_factory=dict)
+
+
+def _tree(table: dict[str, str]) -> _Branch:
+    root = _Branch()
+    for pattern in table:
+        branch = root
+        for step in pattern.split("."):
+            branch = branch.below.setdefault(step, _Branch())
+        branch.pattern = pattern
+    return root
+
+
+def _collect(
+    branch: _Branch, value: Any, default: Any, path: tuple[str | int, ...], uses: dict[str, list[tuple[str | int, ...]]]
+) -> None:
+    if branch.pattern:
+        if value != default:
+            uses.setdefault(branch.pattern, []).append(path)
+    elif value is None:
+        return
+    elif "*" in branch.below:
+        for name, item in value.items():
+            _collect(branch.below["*"], item, None, (*path, name), uses)
+    elif "[]" in branch.below:
+        for index, item in enumerate(value):
+            _collect(branch.below["[]"], item, None, (*path, index), uses)
+    else:
+        options = options_by_key(type(value))
+        for key, below in branch.below.items():
+            option = options[key.lower()]
+            _collect(below, getattr(value, option.name), option.make_default(), (*path, option.key), uses)
