@@ -7,6 +7,7 @@ import re
 import time
 from functools import lru_cache
 
+from trafficcop.config.json_text import html_safe
 from trafficcop.telemetry.log_format import offset_of
 
 # Bytes that stand for themselves in both a CLF line and a JSON string as Go writes it.
@@ -14,7 +15,6 @@ _VISIBLE = bytes(range(0x20, 0x7F))
 _TARGET_SAFE = _VISIBLE.translate(None, b' "\\')
 _QUOTED_SAFE = _VISIBLE.translate(None, b'"\\')
 _JSON_SAFE = _VISIBLE.translate(None, b'"\\<>&')
-_UNSAFE = re.compile("[<>&\x7f-\x9f\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
 _BLANK = re.compile(r"\s")
 NANOSECONDS = 10**9
@@ -49,15 +49,6 @@ def quoted_inner(value: bytes) -> bytes:
 
 def quoted(value: bytes) -> bytes:
     return b'"%b"' % quoted_inner(value)
-
-
-def _unicode(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
-
-
-def html_safe(text: str) -> str:
-    """JSON text with `<`, `>` and `&` escaped, as Go's encoder does by default, and every other kind of line end."""
-    return _UNSAFE.sub(_unicode, text) if _UNSAFE.search(text) else text
 
 
 def json_text(value: bytes) -> bytes:

@@ -1,0 +1,120 @@
+"""The API and the dashboard as one ASGI application: `create_app(state, static)`.
+
+Workers send it what reaches `api@internal` as it came, and what reaches `dashboard@internal` below
+`<basePath>dashboard`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trafficcop.admin.dashboard import Dashboard
+from trafficcop.admin.state_view import StateView
+from trafficcop.admin.views import Views
+from trafficcop.config.static import API, StaticConfiguration
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+View = Callable[[Request], Response]
+ItemView = Callable[[Request, str], Response]
+
+
+def create_app(state: StateView, static: StaticConfiguration) -> Application:
+    return AdminApp(state, static)
+
+
+class AdminApp:
+    """Finds the view of a path. Names in paths may hold an encoded slash, so the raw path is what is looked at."""
+
+    def __init__(self, state: StateView, static: StaticConfiguration) -> None:
+        api = static.api or API()
+        self._base = api.base_path.rstrip("/")
+        views = Views(state, static)
+        self._views = self._whole(views, has_debug=api.debug) | _lists(views, state)
+        self._items = _items(views, state)
+        self._dashboard = Dashboard(self._base) if api.dashboard else None
+
+    def _whole(self, views: Views, *, has_debug: bool) -> dict[str, View]:
+        found: dict[str, View] = {
+            "/api/rawdata": views.rawdata,
+            "/api/overview": views.overview,
+            "/api/version": views.version,
+            "/api/support-dump": views.support_dump,
+            "/api/entrypoints": views.entry_points,
+            "/api/certificates": views.certificates,
+        }
+        return found | {"/debug/vars": views.debug_vars} if has_debug else found
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self.respond(Request(scope, receive))(scope, receive, send)
+
+    def respond(self, request: Request) -> Response:
+        path = path_of(request.scope)
+        answer = self._find(path)
+        if answer is None:
+            headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+            return Response("404 page not found\n", 404, headers)
+        return answer(request) if request.method == "GET" else Response(status_code=405)
+
+    def _find(self, path: str) -> View | None:
+        if not path.startswith(self._base + "/"):
+            return self._dashboard.find(path) if self._dashboard and path == self._base else None
+        inside = path[len(self._base) :]
+        if found := self._views.get(inside):
+            return found
+        section, _, identifier = inside.rpartition("/")
+        if identifier and (item := self._items.get(section)):
+            return lambda request: item(request, identifier)
+        return self._dashboard.find(path) if self._dashboard else None
+
+
+def path_of(scope: Scope) -> str:
+    """The path as it was sent, without the query."""
+    raw: bytes | None = scope.get("raw_path")
+    return scope["path"] if raw is None else raw.partition(b"?")[0].decode("latin-1")
+
+
+def _lists(views: Views, state: StateView) -> dict[str, View]:
+    return {
+        "/api/http/routers": lambda request: views.routers(request, state.report.routers),
+        "/api/http/services": lambda request: views.services(request, state.report.services),
+        "/api/http/middlewares": lambda request: views.middlewares(request, state.report.middlewares),
+        "/api/tcp/routers": lambda request: views.routers(request, state.report.tcp_routers),
+        "/api/tcp/services": lambda request: views.services(request, state.report.tcp_services),
+        "/api/tcp/middlewares": lambda request: views.middlewares(request, state.report.tcp_middlewares),
+        "/api/udp/routers": lambda request: views.routers(request, state.report.udp_routers, is_udp=True),
+        "/api/udp/services": lambda request: views.services(request, state.report.udp_services),
+    }
+
+
+def _items(views: Views, state: StateView) -> dict[str, ItemView]:
+    return {
+        "/api/entrypoints": views.entry_point,
+        "/api/certificates": views.certificate,
+        "/api/http/routers": lambda _, name: views.router(name, state.report.routers),
+        "/api/http/services": lambda _, name: views.service(name, state.report.services),
+        "/api/http/middlewares": lambda _, name: views.middleware(name, state.report.middlewares),
+        "/api/tcp/routers": lambda _, name: views.router(name, state.report.tcp_routers),
+        "/api/tcp/services": lambda _, name: views.service(name, state.report.tcp_services),
+        "/api/tcp/middlewares": lambda _, name: views.middleware(name, state.report.tcp_middlewares),
+        "/api/udp/routers": lambda _, name: views.router(name, state.report.udp_routers),
+        "/api/udp/services": lambda _, name: views.service(name, state.report.udp_services),
+    }
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Nothing to start, nothing to stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
