@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from trafficcop.http.addresses import address_number
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.headers import Field, Headers
 
@@ -28,6 +29,7 @@ class Peer:
         "is_tls",
         "is_trusted",
         "local_address",
+        "number",
         "port",
         "text",
     )
@@ -44,6 +46,12 @@ class Peer:
         self.forwarded_authority: bytes | None = None
         self.forwarded_fields: list[Field] = []
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
+        self.number: int | None = None  # of the address, once somebody asked
+
+    def learn_number(self) -> int:
+        """The address as a number, worked out once per connection."""
+        self.number = number = address_number(self.text)
+        return number
 
 
 class Route:

@@ -1,0 +1,162 @@
+"""The routers that share a host, found by path where there are many of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from trafficcop.http.messages import Handler, Request, Route
+from trafficcop.rules.ast import Node
+from trafficcop.rules.matchers import HTTPMatcher, link_http
+from trafficcop.rules.requirements import required_paths
+
+_FEW = 4  # so many candidates are tried faster than found
+_LAST = 1 << 62
+
+
+class Claim:
+    """A router that wants the requests of a bucket, as far as `rule` lets it; None is all of them.
+
+    Linked once, although a rule with many hosts has its claim in many buckets.
+    """
+
+    __slots__ = ("_candidate", "handler", "order", "route", "rule", "syntax")
+
+    def __init__(self, order: int, route: Route, handler: Handler, rule: Node | None, syntax: str) -> None:
+        self.order = order
+        self.route = route
+        self.handler = handler
+        self.rule = rule
+        self.syntax = syntax
+        self._candidate: Candidate | None = None
+
+    def candidate(self) -> Candidate:
+        if self._candidate is None:
+            self._candidate = self.asking(self.rule)
+        return self._candidate
+
+    def asking(self, rule: Node | None) -> Candidate:
+        """What is left of the claim when only `rule` is to be asked."""
+        matcher = None if rule is None else link_http(rule, self.syntax)
+        return Candidate(self.order, matcher, self.route, self.handler)
+
+
+class Candidate:
+    """A linked router. `order` is its place among all of the entry point."""
+
+    __slots__ = ("handler", "matcher", "order", "route")
+
+    def __init__(self, order: int, matcher: HTTPMatcher | None, route: Route, handler: Handler) -> None:
+        self.order = order
+        self.matcher = matcher
+        self.route = route
+        self.handler = handler
+
+
+class _Prefix:
+    """The candidates of one prefix, and the next shorter prefix of which this one is a continuation."""
+
+    __slots__ = ("candidates", "parent", "text")
+
+    def __init__(self, text: bytes, candidates: Sequence[Candidate], parent: _Prefix | None) -> None:
+        self.text = text
+        self.candidates = tuple(candidates)
+        self.parent = parent
+
+
+class PathIndex:
+    """Candidates by the paths they require."""
+
+    __slots__ = ("_exact", "_nodes", "_prefixes")
+
+    def __init__(self, exact: dict[bytes, list[Candidate]], prefixes: dict[bytes, list[Candidate]]) -> None:
+        self._exact = {path: tuple(candidates) for path, candidates in exact.items()}
+        self._prefixes = sorted(prefixes)
+        self._nodes: list[_Prefix] = []
+        open_prefixes: list[_Prefix] = []
+        for text in self._prefixes:
+            while open_prefixes and not text.startswith(open_prefixes[-1].text):
+                open_prefixes.pop()
+            node = _Prefix(text, prefixes[text], open_prefixes[-1] if open_prefixes else None)
+            self._nodes.append(node)
+            open_prefixes.append(node)
+
+    def find(self, request: Request, best: Candidate | None) -> Candidate | None:
+        """The best of `best` and the candidates of the request's path."""
+        path = request.path
+        candidates = self._exact.get(path)
+        if candidates is not None:
+            best = first(candidates, request, best)
+        place = bisect_right(self._prefixes, path)
+        # The greatest prefix that is not after the path is either a prefix of it, or continues the longest that is.
+        node = self._nodes[place - 1] if place else None
+        while node is not None:
+            if path.startswith(node.text):
+                best = first(node.candidates, request, best)
+            node = node.parent
+        return best
+
+
+class Bucket:
+    """The routers of a host, of a wildcard, or of no host. `more` are the buckets that claim its requests as well."""
+
+    __slots__ = ("_candidates", "_index", "_more")
+
+    def __init__(self, claims: Sequence[Claim], more: Sequence[Bucket] = ()) -> None:
+        self._index: PathIndex | None = None
+        self._more = tuple(more)
+        if len(claims) <= _FEW:
+            self._candidates = tuple([claim.candidate() for claim in claims])
+        else:
+            self._candidates, self._index = _indexed(claims)
+
+    def __bool__(self) -> bool:
+        """Whether there is any router in it."""
+        return bool(self._candidates) or self._index is not None
+
+    def find(self, request: Request) -> Candidate | None:
+        """The first router that takes the request."""
+        found: Candidate | None = None
+        for candidate in self._candidates:
+            matcher = candidate.matcher
+            if matcher is None or matcher(request):
+                found = candidate
+                break
+        if self._index is not None:
+            found = self._index.find(request, found)
+        for bucket in self._more:
+            found = bucket.outrank(request, found)
+        return found
+
+    def outrank(self, request: Request, best: Candidate | None) -> Candidate | None:
+        """The best of `best` and the routers of this bucket alone."""
+        best = first(self._candidates, request, best)
+        return best if self._index is None else self._index.find(request, best)
+
+
+def first(candidates: Sequence[Candidate], request: Request, best: Candidate | None) -> Candidate | None:
+    """The first of the candidates that takes the request and comes before `best`, or else that."""
+    limit = _LAST if best is None else best.order
+    for candidate in candidates:
+        if candidate.order >= limit:
+            break
+        matcher = candidate.matcher
+        if matcher is None or matcher(request):
+            return candidate
+    return best
+
+
+def _indexed(claims: Sequence[Claim]) -> tuple[tuple[Candidate, ...], PathIndex | None]:
+    """The claims that require no path, and an index of the others."""
+    others: list[Candidate] = []
+    exact: dict[bytes, list[Candidate]] = {}
+    prefixes: dict[bytes, list[Candidate]] = {}
+    for claim in claims:
+        required = None if claim.rule is None else required_paths(claim.rule, claim.syntax)
+        if required is None:
+            others.append(claim.candidate())
+            continue
+        candidate = claim.asking(required.rest)
+        for key in required.keys:
+            (prefixes if key.is_prefix else exact).setdefault(key.text, []).append(candidate)
+    return tuple(others), PathIndex(exact, prefixes) if exact or prefixes else None

@@ -1,0 +1,100 @@
+"""The router of an entry point: candidates of the host, tried by priority; the first that matches wins.
+
+Its cost does not grow with the number of routers: they are indexed by the hosts, and within a host by the paths, that
+their rules require (`rules/requirements.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from typing import NamedTuple
+
+from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response, text_response
+from trafficcop.http.paths import routing_path
+from trafficcop.plan.model import RouterPlan
+from trafficcop.router.bucket import Bucket, Claim
+from trafficcop.rules.requirements import Host, required_hosts
+
+
+class RouteEntry(NamedTuple):
+    """A router and what takes its requests: its middlewares with its service behind them, or its children."""
+
+    plan: RouterPlan
+    handler: Handler
+
+
+class HTTPRouter:
+    """A Handler that passes a request on to the first router whose rule matches; 404 if there is none."""
+
+    __slots__ = ("_generic", "_hosts", "_wildcards")
+
+    def __init__(self, entries: Iterable[RouteEntry], parent: str = "") -> None:
+        claims: dict[Host | None, list[Claim]] = {}
+        for order, entry in enumerate(sorted(entries, key=_precedence)):
+            _claim(claims, order, entry, parent)
+        generic = Bucket(claims.pop(None, []))
+        self._generic = generic
+        more = (generic,) if generic else ()
+        self._wildcards = {key.name: Bucket(found, more) for key, found in claims.items() if key and key.is_wildcard}
+        self._hosts: dict[bytes, Bucket] = {}
+        for key, found in claims.items():
+            if key is not None and not key.is_wildcard:
+                wildcard = self._wildcards.get(_after_label(key.name))
+                self._hosts[key.name] = Bucket(found, more if wildcard is None else (wildcard, *more))
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        bucket = self._hosts.get(request.host)
+        if bucket is None:
+            bucket = self._other(request.host)
+        candidate = bucket.find(request)
+        if candidate is None:
+            return Ready(text_response(404, b"404 page not found"))
+        request.route = candidate.route
+        return candidate.handler(request)
+
+    def _other(self, host: bytes) -> Bucket:
+        """The routers of a host that is not named as it stands: a dot at its end, a wildcard, or neither."""
+        if not host:
+            return self._generic
+        bare = host[:-1] if host.endswith(b".") else host
+        found = self._hosts.get(bare) or self._wildcards.get(_after_label(bare))
+        return self._generic if found is None else found
+
+
+class ChildRouter:
+    """The router behind the middlewares of a parent (`parentRefs`): it sees the path as they left it."""
+
+    __slots__ = ("_router",)
+
+    def __init__(self, entries: Iterable[RouteEntry], parent: str) -> None:
+        self._router = HTTPRouter(entries, parent)
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        path = routing_path(request.raw_path)
+        if path is None:
+            return Ready(bare_response(400))
+        request.path = path
+        return self._router(request)
+
+
+def _precedence(entry: RouteEntry) -> tuple[int, int, str]:
+    return -entry.plan.priority, entry.plan.rank, entry.plan.name
+
+
+def _claim(claims: dict[Host | None, list[Claim]], order: int, entry: RouteEntry, parent: str) -> None:
+    """Enter a router under each of its hosts, or under None."""
+    plan = entry.plan
+    service = plan.service or f"{plan.name}-muxer"
+    route = Route(f"{parent} -> {plan.name}" if parent else plan.name, service)
+    required = required_hosts(plan.rule, plan.syntax)
+    if required is None:
+        claims.setdefault(None, []).append(Claim(order, route, entry.handler, plan.rule, plan.syntax))
+        return
+    claim = Claim(order, route, entry.handler, required.rest, plan.syntax)
+    for key in required.keys:
+        claims.setdefault(key, []).append(claim)
+
+
+def _after_label(host: bytes) -> bytes:
+    dot = host.find(b".")
+    return host[dot:] if dot >= 0 else b""

@@ -1,0 +1,57 @@
+"""Templates of the v2 syntax, `/users/{id:[0-9]+}`, as regular expressions (`containous/mux`, `regexp.go`)."""
+
+from __future__ import annotations
+
+import re2
+
+from trafficcop.rules.errors import RuleError
+from trafficcop.rules.patterns import Pattern, pattern
+
+HOST = "[^.]+"
+PATH = "[^/]+"
+QUERY = ".*"
+
+
+def is_literal(template: str) -> bool:
+    return "{" not in template and "}" not in template
+
+
+def compile_template(
+    template: str, default: str, matcher: str, argument: int, *, prefix: str = "^", suffix: str = "$"
+) -> Pattern:
+    """What stands in braces is an expression (or the default one), all else is literal."""
+    pieces = [prefix]
+    end = 0
+    for number, (start, stop) in enumerate(_groups(template, argument)):
+        name, colon, expression = template[start + 1 : stop - 1].partition(":")
+        if not name or (colon and not expression):
+            raise RuleError(f"missing name or pattern in {template[start:stop]!r}", argument=argument)
+        pieces.append(_quote(template[end:start]))
+        pieces.append(f"(?P<v{number}>{expression if colon else default})")
+        end = stop
+    pieces.append(_quote(template[end:]))
+    return pattern("".join(pieces) + suffix, matcher, argument)
+
+
+def _quote(literal: str) -> str:
+    return str(re2.escape(literal))
+
+
+def _groups(template: str, argument: int) -> list[tuple[int, int]]:
+    """Where the outermost braces open and close."""
+    found = []
+    level = start = 0
+    for index, character in enumerate(template):
+        if character == "{":
+            level += 1
+            if level == 1:
+                start = index
+        elif character == "}":
+            level -= 1
+            if level == 0:
+                found.append((start, index + 1))
+        if level < 0:
+            break
+    if level:
+        raise RuleError(f"unbalanced braces in {template!r}", argument=argument)
+    return found
