@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.telemetry.exchanges import COMMON, KEPT, exchange, headers, line_of
+from tests.telemetry.exchanges import COMMON, KEPT, START, exchange, headers, line_of
 from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogQueryParameters
 from trafficcop.http.messages import Peer, Route
 from trafficcop.telemetry import access_text
+from trafficcop.telemetry.access_fields import JSON_FIELDS
 from trafficcop.telemetry.access_format import canonical
+from trafficcop.telemetry.access_groups import GROUPS
 
 
 @pytest.fixture(autouse=True)
@@ -308,3 +310,28 @@ def test_every_line_parses_whatever_was_sent(target, agent, forwarded, authority
     assert len(line.splitlines()) == 1
     assert not set("<>&") & set(line)
     assert json.loads(line)["RouterName" if router else "level"] == (router or "info")
+
+
+@pytest.mark.parametrize("names", [group for group, _ in GROUPS], ids=lambda names: names[0])
+@pytest.mark.parametrize(
+    "record",
+    [
+        exchange(),
+        exchange(is_routed=False),
+        exchange(peer=Peer("2001:db8::1", 9, is_tls=True), notes={"KubernetesServiceName": "s", "ClientUsername": "x"}),
+        exchange(peer=Peer(""), authority=b"", forwarded_for=b"192.0.2.7", original_method=b"", retry_attempts=2),
+        exchange(trace_id="7", started=START + 544_000),
+        exchange(tls_version="1.3", tls_cipher="c", original_target=b"/<>?&", notes={}),
+    ],
+)
+def test_groups_write_what_their_members_would(names, record):
+    group = dict(GROUPS)[names](record)
+    members = [(name, JSON_FIELDS[name](record)) for name in names]
+    assert group == b"".join(b'"%b":%b,' % (name.encode(), value) for name, value in members if value)
+
+
+def test_groups_hold_neighbours_in_order():
+    order = sorted(JSON_FIELDS)
+    for names, _ in GROUPS:
+        start = order.index(names[0])
+        assert tuple(order[start : start + len(names)]) == names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from trafficcop.config.observability import AccessLogFields
 from trafficcop.http.headers import Field
@@ -19,6 +19,7 @@ from trafficcop.telemetry.access_fields import (
     router_name,
     service_url,
 )
+from trafficcop.telemetry.access_groups import GROUPS
 from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.access_text import (
     NANOSECONDS,
@@ -204,26 +205,12 @@ def _header_getter(name: str, modes: FieldModes) -> Getter:
 
 def json_line(modes: FieldModes) -> Format:
     """One object a line, its keys in order; `level`, `msg` and `time` stand among them."""
-    constants: Mapping[str, bytes] = {"level": b'"info"', "msg": b'""'}
-    getters: list[Getter] = []
     template = b""
-    for name in sorted([*filter(modes.is_kept, JSON_FIELDS), "level", "msg", "time", *_GROUPS]):
-        key = b'"%b":' % name.encode()
-        if name in constants:
-            template += key + constants[name]
-        elif name in _GROUPS:
-            if modes.has_headers:
-                template += b"%b"
-                getters.append(_header_group(name, modes))
-            continue
-        elif name in OPTIONAL:
-            template += b"%b"
-            getters.append(_optional(key, _getter(name, modes), is_last=name > "time"))
-            continue
-        else:
-            template += key + b"%b"
-            getters.append(_getter(name, modes))
-        template += b"," if name != "time" else b""
+    getters: list[Getter] = []
+    for text, getter in _members(modes):
+        template += text
+        if getter is not None:
+            getters.append(getter)
     template = b"{" + template + b"}\n"
 
     def line(record: AccessRecord) -> bytes:
@@ -232,7 +219,29 @@ def json_line(modes: FieldModes) -> Format:
     return line
 
 
-_GROUPS = {"downstream_": "downstream_headers", "origin_": "origin_headers", "request_": "request_headers"}
+_CONSTANTS: Mapping[str, bytes] = {"level": b'"info"', "msg": b'""'}
+_HEADERS = {"downstream_": "downstream_headers", "origin_": "origin_headers", "request_": "request_headers"}
+
+
+def _members(modes: FieldModes) -> Iterator[tuple[bytes, Getter | None]]:
+    """Pieces of the template, each with what fills its one place."""
+    kept = set(filter(modes.is_kept, JSON_FIELDS))
+    grouped = {group[0]: (group, getter) for group, getter in GROUPS if kept.issuperset(group)}
+    if not modes.has_query:
+        grouped.pop("RequestAddr", None)  # that group writes the path with its query
+    followers = {name for group, _ in grouped.values() for name in group[1:]}
+    for name in sorted([*(kept - followers), *_CONSTANTS, "time", *(_HEADERS if modes.has_headers else ())]):
+        key, comma = b'"%b":' % name.encode(), b"," if name != "time" else b""
+        if name in grouped:
+            yield b"%b", grouped[name][1]
+        elif name in _CONSTANTS:
+            yield key + _CONSTANTS[name] + comma, None
+        elif name in _HEADERS:
+            yield b"%b", _header_group(name, modes)
+        elif name in OPTIONAL:
+            yield b"%b", _optional(key, _getter(name, modes), is_last=name > "time")
+        else:
+            yield key + b"%b" + comma, _getter(name, modes)
 
 
 def _path_alone(record: AccessRecord) -> bytes:
@@ -257,7 +266,7 @@ def _optional(key: bytes, get: Getter, *, is_last: bool) -> Getter:
 
 
 def _header_group(prefix: str, modes: FieldModes) -> Getter:
-    attribute = _GROUPS[prefix]
+    attribute = _HEADERS[prefix]
     known: dict[bytes, tuple[str, str]] = {}
 
     def mode_of(name: bytes) -> tuple[str, str]:
