@@ -1,0 +1,23 @@
+"""What a middleware may ask for while it is built, and the signature of its builder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trafficcop.http.messages import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class MiddlewareContext:
+    """The surroundings of one middleware of one chain. `name` is qualified (`name@provider`)."""
+
+    name: str
+    service: Callable[[str], Handler]  # a service by its qualified name; ValueError when there is none
+    middleware: Callable[[str, Handler], Handler]  # a middleware by its qualified name, in front of a handler
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+# A builder raises ValueError with the text that Traefik's API shows for a configuration that cannot work.
+Builder = Callable[[Any, MiddlewareContext, Handler], Handler]

@@ -1,0 +1,63 @@
+"""Header fields from a configuration: names and values made fit for the wire once, applied to messages in one pass."""
+
+from __future__ import annotations
+
+import re
+
+from trafficcop.http.headers import HOP, Field, Headers, learn
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+").fullmatch
+_BREAKS = re.compile(rb"[\r\n]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+
+
+def is_field_name(name: str) -> bool:
+    """RFC 9110 §5.1."""
+    return _TOKEN(name) is not None
+
+
+def is_field_value(value: bytes) -> bool:
+    """Whether a value can stand on the wire as it is (RFC 9110 §5.5)."""
+    return _CONTROLS(value) is None
+
+
+def field_name(name: str) -> bytes:
+    """The name as Go writes it: `x-api-key` becomes `X-Api-Key`; what is no token stays as it is."""
+    if not is_field_name(name):
+        return name.encode()
+    return "-".join(part.capitalize() for part in name.split("-")).encode()
+
+
+def field_value(value: str) -> bytes:
+    """The value on one line: a configuration may spread a policy over several."""
+    return _BREAKS.sub(b" ", value.encode().strip())
+
+
+class FieldEdit:
+    """Names to drop and pairs to set, in one pass over the fields. A name that is set is dropped first."""
+
+    __slots__ = ("_added", "_dropped", "_is_hop_touched")
+
+    def __init__(self, values: dict[bytes, bytes | None]) -> None:
+        """None drops the field."""
+        self._dropped = frozenset(name.lower() for name in values)
+        self._added: list[Field] = [(name, value) for name, value in values.items() if value is not None]
+        self._is_hop_touched = any(learn(name) & HOP for name in values)
+
+    def __bool__(self) -> bool:
+        return bool(self._dropped)
+
+    def apply(self, headers: Headers) -> None:
+        if self._is_hop_touched:
+            self._apply_slowly(headers)
+            return
+        dropped = self._dropped
+        kept = [field for field in headers.fields if field[0].lower() not in dropped]
+        kept += self._added
+        headers.fields = kept
+
+    def _apply_slowly(self, headers: Headers) -> None:
+        for name in self._dropped:
+            headers.remove(name)
+        for name, value in self._added:
+            headers.add(name, value)

@@ -1,0 +1,126 @@
+"""`headers`: request and response fields of one's own, CORS and security headers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from trafficcop.config.middlewares import Headers as Configuration
+from trafficcop.errors import ProxyError
+from trafficcop.http.failure import failure_response
+from trafficcop.http.messages import Handler, Request, Response
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
+from trafficcop.middleware.headers_cors import Origins, Preflight, has_cors
+from trafficcop.middleware.headers_security import build_security, has_security
+
+
+class RequestFields:
+    """`customRequestHeaders` without the special names."""
+
+    __slots__ = ("_edit", "next")
+
+    def __init__(self, edit: FieldEdit, next: Handler) -> None:
+        self._edit = edit
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        self._edit.apply(request.headers)
+        return self.next(request)
+
+
+class RequestHost:
+    """The host that servers see, and no X-Forwarded-For for them if that was emptied."""
+
+    __slots__ = ("_authority", "_is_forwarded_for_dropped", "next")
+
+    def __init__(self, authority: bytes | None, is_forwarded_for_dropped: bool, next: Handler) -> None:
+        self._authority = authority
+        self._is_forwarded_for_dropped = is_forwarded_for_dropped
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        if self._authority is not None:
+            request.authority = self._authority
+        if self._is_forwarded_for_dropped:
+            request.note("no_forwarded_for", True)
+        return self.next(request)
+
+
+class ResponseFields:
+    """What is set on every answer: `customResponseHeaders`, CORS and Vary."""
+
+    __slots__ = ("_edit", "_is_vary_added", "_origins", "next")
+
+    def __init__(self, edit: FieldEdit, origins: Origins | None, is_vary_added: bool, next: Handler) -> None:
+        self._edit = edit
+        self._origins = origins
+        self._is_vary_added = is_vary_added
+        self.next = next
+
+    async def __call__(self, request: Request) -> Response:
+        origins = self._origins
+        allowed = None if origins is None else origins.match(request.headers.get(b"Origin") or b"")
+        try:
+            response = await self.next(request)
+        except ProxyError as error:
+            response = failure_response(error)
+        self._edit.apply(response.headers)
+        if allowed is not None:
+            response.headers.set(b"Access-Control-Allow-Origin", allowed)
+        if self._is_vary_added:
+            _add_vary(response)
+        return response
+
+
+def _add_vary(response: Response) -> None:
+    vary = b",".join(value for value in response.headers.get_all(b"Vary") if value)
+    if vary != b"Origin":
+        response.headers.set(b"Vary", vary + b",Origin" if vary else b"Origin")
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    is_cors = has_cors(config)
+    if not (is_cors or has_security(config) or config.custom_request_headers or config.custom_response_headers):
+        raise ValueError("headers configuration not valid")
+    handler = build_security(config, next) if has_security(config) else next
+    if is_cors or config.custom_request_headers or config.custom_response_headers:
+        origins = Origins(config)
+        handler = _build_response(config, origins, handler)
+        handler = _build_request(config, handler)
+        if is_cors:
+            handler = Preflight(config, origins, handler)
+    return handler
+
+
+def _build_response(config: Configuration, origins: Origins, next: Handler) -> Handler:
+    values: dict[bytes, bytes | None] = {
+        field_name(name): field_value(value) if value else None
+        for name, value in config.custom_response_headers.items()
+        if is_field_name(name)  # Go writes no other
+    }
+    if config.access_control_allow_credentials:
+        values[b"Access-Control-Allow-Credentials"] = b"true"
+    if origins.exposed:
+        values[b"Access-Control-Expose-Headers"] = origins.exposed
+    edit = FieldEdit(values)
+    if not (edit or origins or config.add_vary_header):
+        return next
+    return ResponseFields(edit, origins or None, config.add_vary_header, next)
+
+
+def _build_request(config: Configuration, next: Handler) -> Handler:
+    values: dict[bytes, bytes | None] = {}
+    authority: bytes | None = None
+    for name, value in config.custom_request_headers.items():
+        if name.lower() == "host" and value:
+            authority = field_value(value)
+        elif not is_field_name(name):
+            raise ValueError(f"invalid header name {name!r}")
+        else:
+            values[field_name(name)] = field_value(value) if value else None
+    # Traefik knows the special meaning in this spelling alone.
+    is_forwarded_for_dropped = config.custom_request_headers.get("X-Forwarded-For") == ""
+    handler = RequestFields(FieldEdit(values), next) if values else next
+    if authority is not None or is_forwarded_for_dropped:
+        handler = RequestHost(authority, is_forwarded_for_dropped, handler)
+    return handler

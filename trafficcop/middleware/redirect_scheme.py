@@ -1,0 +1,57 @@
+"""`redirectScheme`: the same URL under another scheme, and port."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+
+from trafficcop.config.middlewares import RedirectScheme as Configuration
+from trafficcop.http.messages import Handler, Ready, Request, Response
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.redirects import redirection, request_uri
+
+_AUTHORITY = re.compile(rb"(\[[\w:.]+\]|[\w._-]+)?(:\d+)?(.*)", re.DOTALL).fullmatch
+_SCHEMES = {b"http": b"http", b"ws": b"http", b"https": b"https", b"wss": b"https"}
+_DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+
+
+class RedirectScheme:
+    __slots__ = ("is_permanent", "next", "port", "scheme")
+
+    def __init__(self, scheme: bytes, port: bytes, is_permanent: bool, next: Handler) -> None:
+        self.scheme = scheme
+        self.port = port  # with its colon, or empty
+        self.is_permanent = is_permanent
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        scheme = _scheme_of(request)
+        authority = _AUTHORITY(request.authority)
+        assert authority is not None  # noqa: S101 -- every part of the expression may be empty
+        host, port, rest = authority[1] or b"", authority[2] or b"", authority[3]
+        if port == _DEFAULT_PORTS[scheme]:
+            port = b""
+        uri = rest + request_uri(request)
+        if scheme == self.scheme and port == self.port:
+            return self.next(request)
+        location = self.scheme + b"://" + host + self.port + uri
+        return Ready(redirection(request, location, is_permanent=self.is_permanent))
+
+
+def _scheme_of(request: Request) -> bytes:
+    forwarded = request.headers.get(b"X-Forwarded-Proto")
+    if forwarded:
+        scheme = _SCHEMES.get(forwarded.lower())
+        if scheme is not None:
+            return scheme
+    return b"https" if request.peer.is_tls else b"http"
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    if not config.scheme:
+        raise ValueError("you must provide a target scheme")
+    scheme = config.scheme.encode()
+    port = b":" + config.port.encode() if config.port else b""
+    if port == _DEFAULT_PORTS.get(scheme):
+        port = b""
+    return RedirectScheme(scheme, port, config.permanent, next)

@@ -1,0 +1,35 @@
+"""`stripPrefix`: the first listed prefix that the decoded path has is taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from trafficcop.config.middlewares import StripPrefix as Configuration
+from trafficcop.http.messages import Handler, Ready, Request, Response
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.fields import field_value
+from trafficcop.middleware.paths import strip, unclean_path, unescape
+
+
+class StripPrefix:
+    __slots__ = ("is_slash_forced", "next", "prefixes")
+
+    def __init__(self, prefixes: tuple[bytes, ...], is_slash_forced: bool, next: Handler) -> None:
+        self.prefixes = prefixes
+        self.is_slash_forced = is_slash_forced
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        path = unescape(request.raw_path)
+        for prefix in self.prefixes:
+            if path.startswith(prefix):
+                if not strip(request, path, prefix, is_slash_forced=self.is_slash_forced):
+                    return Ready(unclean_path())
+                request.headers.fields.append((b"X-Forwarded-Prefix", prefix))
+                break
+        return self.next(request)
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    prefixes = tuple(field_value(prefix.strip()) for prefix in config.prefixes)
+    return StripPrefix(prefixes, bool(config.force_slash), next)

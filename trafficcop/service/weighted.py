@@ -1,0 +1,71 @@
+"""Services made of services: `weighted` and `highestRandomWeight`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from trafficcop.config.dynamic import Sticky as StickyConfiguration
+from trafficcop.http.messages import Handler
+from trafficcop.service.load_balancer import LoadBalancer, Server
+
+
+class Child:
+    """A service that takes a share of the requests. `balancer` is set when its health counts for the parent."""
+
+    __slots__ = ("balancer", "handler", "name", "weight")
+
+    def __init__(self, name: str, weight: int, handler: Handler, balancer: LoadBalancer | None = None) -> None:
+        self.name = name
+        self.weight = weight
+        self.handler = handler
+        self.balancer = balancer
+
+
+class _Follower:
+    """Carries the health of a child to its parent."""
+
+    __slots__ = ("_child", "_parent")
+
+    def __init__(self, parent: LoadBalancer, child: str) -> None:
+        self._parent = parent
+        self._child = child
+
+    def __call__(self, is_up: bool) -> None:
+        self._parent.set_up(self._child, is_up)
+
+
+def written_name(child: str, parent: str) -> str:
+    """The name of a child as its configuration writes it: without the provider that both share."""
+    return child.removesuffix("@" + parent.rpartition("@")[2])
+
+
+def weighted(
+    name: str,
+    children: Sequence[Child],
+    sticky: StickyConfiguration | None = None,
+    chance: random.Random | None = None,
+) -> LoadBalancer:
+    """Weighted turns over services, sticky if wanted."""
+    return _balancer(name, children, "wrr", sticky, chance)
+
+
+def highest_random_weight(name: str, children: Sequence[Child], chance: random.Random | None = None) -> LoadBalancer:
+    """The same service for the same client address."""
+    return _balancer(name, children, "hrw", None, chance)
+
+
+def _balancer(
+    name: str,
+    children: Sequence[Child],
+    strategy: str,
+    sticky: StickyConfiguration | None,
+    chance: random.Random | None,
+) -> LoadBalancer:
+    names = [written_name(child.name, name) for child in children]
+    servers = [Server(key, child.weight, child.handler) for key, child in zip(names, children, strict=True)]
+    parent = LoadBalancer(name, servers, strategy, sticky, chance)
+    for key, child in zip(names, children, strict=True):
+        if child.balancer is not None:
+            child.balancer.watchers.append(_Follower(parent, key))
+    return parent
