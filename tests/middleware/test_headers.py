@@ -10,6 +10,8 @@ import pytest
 from tests.support import Origin, build, make_request, run, values
 from trafficcop.config.middlewares import Headers
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.headers import DATE, MANAGED
+from trafficcop.http.headers import Headers as Fields
 from trafficcop.http.messages import Request, Response
 
 Row = dict[str, Any]
@@ -87,14 +89,6 @@ async def test_failed_requests_get_the_headers_too(kind: Kind, status: int, body
     assert (answer[0], answer[2]) == (status, body)
     assert answer[1]["X-A"] == "1"
     assert answer[1]["X-Frame-Options"] == "DENY"
-
-
-async def test_a_client_that_left_is_no_answer() -> None:
-    async def fail(request: Request) -> Response:
-        raise ProxyError(Kind.CLIENT_GONE)
-
-    with pytest.raises(ProxyError):
-        await run(build("headers", Headers(frame_deny=True), fail), make_request())
 
 
 # === CORS ===
@@ -315,3 +309,21 @@ async def test_a_refused_host_gets_custom_headers_but_no_security_headers() -> N
     _, headers, _ = await run(build("headers", config, Origin()), make_request())
     assert headers["X-A"] == "1"
     assert "X-Frame-Options" not in headers
+
+
+async def test_the_codec_learns_what_was_set() -> None:
+    handler = build("headers", Headers(custom_request_headers={"X-Forwarded-For": "192.0.2.9"}), origin := Origin())
+    await run(handler, make_request())
+    assert origin.last.marks & MANAGED
+
+
+@pytest.mark.parametrize(("value", "is_dated"), [("then", True), ("", False)])
+async def test_a_date_of_ones_own(value: str, is_dated: bool) -> None:
+    async def dated(request: Request) -> Response:
+        response = Response(200, Fields([(b"Date", b"now")]))
+        response.marks = DATE
+        return response
+
+    response = await build("headers", Headers(custom_response_headers={"date": value}), dated)(make_request())
+    assert bool(response.marks & DATE) is is_dated
+    assert (response.headers.get(b"Date") == b"then") is is_dated

@@ -1,18 +1,17 @@
-"""A failed request as the answer a client gets, for handlers that look at or dress every answer."""
+"""A failed request as the answer a client gets."""
 
 from __future__ import annotations
 
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.h1_encode import reason_of
 from trafficcop.http.messages import Response, bare_response, text_response
-from trafficcop.http.status import STATUS_TEXT
 
 
 def failure_response(error: ProxyError) -> Response:
-    """Status and text without a newline (Traefik `pkg/proxy/httputil/proxy.go`); raises it again if the client is
-    gone: nobody reads that answer."""
-    if error.kind is Kind.CLIENT_GONE:
-        raise error
-    if error.kind is Kind.NO_SERVER:
-        return text_response(503, b"no available server")
+    """The answer Traefik gives for each kind of failure (`pkg/proxy/httputil/proxy.go`, `pkg/server/service`)."""
     status = error.status
-    return bare_response(status, STATUS_TEXT[status])
+    if error.kind is Kind.NO_SERVER:
+        return text_response(status, b"no available server")
+    if error.kind in (Kind.NOT_IMPLEMENTED, Kind.BAD_REQUEST):
+        return bare_response(status)
+    return bare_response(status, reason_of(status))

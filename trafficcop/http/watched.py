@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from trafficcop.http.body import Body
@@ -30,6 +31,9 @@ class WatchedBody(Body):
             self._end()
         return data
 
+    def take_available(self) -> bytes:
+        return self._body.take_available()
+
     async def read(self) -> bytes:
         try:
             data = await self._body.read()
@@ -49,26 +53,28 @@ class WatchedBody(Body):
 class WatchedTunnel(Tunnel):
     """A tunnel that tells once when it is closed."""
 
-    __slots__ = ("_on_end", "_tunnel")
+    __slots__ = ("_on_closed", "_on_end", "_tunnel")
 
     def __init__(self, tunnel: Tunnel, on_end: Callable[[], None]) -> None:
         self._tunnel = tunnel
         self._on_end: Callable[[], None] | None = on_end
+        self._on_closed: Callable[[], None] | None = None
 
-    def write(self, data: bytes) -> None:
-        self._tunnel.write(data)
+    def attach(self, transport: asyncio.Transport, leftover: bytes, on_closed: Callable[[], None]) -> None:
+        self._on_closed = on_closed
+        self._tunnel.attach(transport, leftover, self._closed)
 
-    def write_eof(self) -> None:
-        self._tunnel.write_eof()
-
-    async def read(self) -> bytes:
-        return await self._tunnel.read()
-
-    async def drained(self) -> None:
-        await self._tunnel.drained()
+    def _closed(self) -> None:
+        self._end()
+        on_closed, self._on_closed = self._on_closed, None
+        if on_closed is not None:
+            on_closed()
 
     def close(self) -> None:
         self._tunnel.close()
+        self._end()
+
+    def _end(self) -> None:
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end()

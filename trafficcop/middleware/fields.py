@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 
-from trafficcop.http.headers import HOP, Field, Headers, learn
+from trafficcop.http.headers import DATE, HOP, Field, Headers, learn
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+").fullmatch
 _BREAKS = re.compile(rb"[\r\n]+")
@@ -36,12 +38,15 @@ def field_value(value: str) -> bytes:
 class FieldEdit:
     """Names to drop and pairs to set, in one pass over the fields. A name that is set is dropped first."""
 
-    __slots__ = ("_added", "_dropped", "_is_hop_touched")
+    __slots__ = ("_added", "_dropped", "_is_hop_touched", "dropped_marks", "marks")
 
     def __init__(self, values: dict[bytes, bytes | None]) -> None:
         """None drops the field."""
         self._dropped = frozenset(name.lower() for name in values)
         self._added: list[Field] = [(name, value) for name, value in values.items() if value is not None]
+        # What the codec must know about the message afterwards, without looking at its fields again.
+        self.marks = functools.reduce(operator.or_, [learn(name) for name, _ in self._added], 0)
+        self.dropped_marks = functools.reduce(operator.or_, map(learn, values), 0) & DATE & ~self.marks
         self._is_hop_touched = any(learn(name) & HOP for name in values)
 
     def __bool__(self) -> bool:

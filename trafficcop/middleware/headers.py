@@ -25,6 +25,7 @@ class RequestFields:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         self._edit.apply(request.headers)
+        request.marks |= self._edit.marks
         return self.next(request)
 
 
@@ -65,6 +66,7 @@ class ResponseFields:
         except ProxyError as error:
             response = failure_response(error)
         self._edit.apply(response.headers)
+        response.marks = (response.marks | self._edit.marks) & ~self._edit.dropped_marks
         if allowed is not None:
             response.headers.set(b"Access-Control-Allow-Origin", allowed)
         if self._is_vary_added:

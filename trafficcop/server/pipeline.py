@@ -6,10 +6,10 @@ import asyncio
 import traceback
 from typing import Protocol
 
-from trafficcop.errors import Kind, ProxyError, Side
+from trafficcop.errors import ProxyError, Side
 from trafficcop.http.exchange import Exchange
-from trafficcop.http.h1_encode import reason_of
-from trafficcop.http.messages import Handler, Request, Response, bare_response, text_response
+from trafficcop.http.failure import failure_response
+from trafficcop.http.messages import Handler, Request, Response, text_response
 from trafficcop.server.admission import Admission
 from trafficcop.telemetry.log import get_logger
 
@@ -69,7 +69,7 @@ class Pipeline:
                 return refusal
             return await self.handler(request)
         except ProxyError as error:
-            return error_response(error)
+            return failure_response(error)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -100,13 +100,3 @@ async def _stream(exchange: Exchange, response: Response) -> None:
         exchange.abort()
         raise
     exchange.finish(response)
-
-
-def error_response(error: ProxyError) -> Response:
-    """The answer Traefik gives for each kind of failure (`pkg/proxy/httputil/proxy.go`, `pkg/server/service`)."""
-    status = error.status
-    if error.kind is Kind.NO_SERVER:
-        return text_response(status, b"no available server")
-    if error.kind in (Kind.NOT_IMPLEMENTED, Kind.BAD_REQUEST):
-        return bare_response(status)
-    return bare_response(status, reason_of(status))
