@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from tests.admin.asgi import Client
 from trafficcop.admin.app import create_app
-from trafficcop.admin.state_view import WorkerState
 from trafficcop.config.dynamic import LoadBalancer, Router, RouterTLS, Server, Service, Weighted
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.config.middlewares import AddPrefix, BasicAuth, Middleware, RateLimit, RateLimitRedis
@@ -28,12 +27,20 @@ from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceIn
 
 
 @dataclass
+class Worker:
+    index: int
+    pid: int
+    version: int
+    refused: str = ""
+
+
+@dataclass
 class State:
     report: Report = field(default_factory=Report)
     providers: tuple[str, ...] = ()
     issues: dict[str, tuple[Issue, ...]] = field(default_factory=dict)
     started_at: float = 1_700_000_000.25
-    workers: tuple[WorkerState, ...] = ()
+    workers: tuple[Worker, ...] = ()
 
 
 REPORT = Report(

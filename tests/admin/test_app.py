@@ -10,10 +10,9 @@ from dataclasses import replace
 import pytest
 
 from tests.admin.asgi import Client
-from tests.admin.sample import REPORT, STATIC, State, client
+from tests.admin.sample import REPORT, STATIC, State, Worker, client
 from trafficcop.admin.app import create_app
 from trafficcop.admin.server import serve
-from trafficcop.admin.state_view import WorkerState
 from trafficcop.config.observability import Log
 from trafficcop.config.static import API
 
@@ -48,9 +47,9 @@ async def test_base_path():
 
 
 async def test_debug_variables_only_when_asked_for():
-    there = client(static=replace(STATIC, api=API(debug=True)), workers=(WorkerState(42, 3, is_ready=True),))
+    there = client(static=replace(STATIC, api=API(debug=True)), workers=(Worker(0, 42, 3),))
     answer = (await there.get("/debug/vars")).json()
-    assert answer["workers"] == [{"pid": 42, "plan": 3, "isReady": True}]
+    assert answer["workers"] == [{"index": 0, "pid": 42, "version": 3, "refused": ""}]
     assert answer["memstats"]["maxResident"] > 0
     assert answer["cmdline"]
 

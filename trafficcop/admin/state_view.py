@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from trafficcop.errors import Issue
 from trafficcop.plan.report import Report
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerState:
-    """A worker as control last heard of it. `plan`: the version it serves."""
+class WorkerView(Protocol):
+    """A worker as control last heard of it. `version`: of the plan it serves; `refused`: why not of the newest."""
 
-    pid: int
-    plan: int = 0
-    is_ready: bool = False
-    nack: str = ""  # why it refused the newest plan
+    @property
+    def index(self) -> int: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def refused(self) -> str: ...
 
 
 class StateView(Protocol):
@@ -40,5 +42,5 @@ class StateView(Protocol):
         """When the instance started, in seconds since the epoch."""
 
     @property
-    def workers(self) -> Sequence[WorkerState]:
+    def workers(self) -> Sequence[WorkerView]:
         """The data plane."""

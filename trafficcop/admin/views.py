@@ -100,7 +100,8 @@ class Views:
     def debug_vars(self, request: Request) -> Response:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         workers = [
-            {"pid": worker.pid, "plan": worker.plan, "isReady": worker.is_ready} for worker in self._state.workers
+            {"index": worker.index, "pid": worker.pid, "version": worker.version, "refused": worker.refused}
+            for worker in self._state.workers
         ]
         memory = {"maxResident": usage.ru_maxrss * 1024}
         answer = {"cmdline": sys.argv, "memstats": memory, "workers": workers}
