@@ -95,6 +95,8 @@ class Connection(asyncio.Protocol):
             self.peer = peer_of(self._transport)
         self._opened_at = monotonic()
         listener = self._listener
+        if not listener.appends_forwarded_for:
+            self.peer.forwarded_for = b""
         self.deadline = self._opened_at + listener.read_timeout
         listener.add(self)
 

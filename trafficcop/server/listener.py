@@ -11,7 +11,8 @@ from trafficcop.http.deadlines import NEVER, Deadlines
 from trafficcop.http.messages import Handler, Peer
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
-from trafficcop.server.pipeline import Observer, Pipeline
+from trafficcop.server.observer import AccessObserver
+from trafficcop.server.pipeline import Pipeline
 from trafficcop.server.preface import PrefaceConnection, ProxyProtocol
 from trafficcop.telemetry.log import get_logger
 
@@ -28,6 +29,7 @@ class Listener:
         "_proxy_protocol",
         "_server",
         "_socket",
+        "appends_forwarded_for",
         "connections",
         "has_keep_alive_limits",
         "idle_timeout",
@@ -48,7 +50,7 @@ class Listener:
         sock: socket.socket,
         handler: Handler,
         deadlines: Deadlines,
-        observer: Observer | None = None,
+        observer: AccessObserver | None = None,
     ) -> None:
         timeouts = entry_point.transport.responding_timeouts
         self.name = name
@@ -60,6 +62,7 @@ class Listener:
         self.idle_timeout = timeouts.idle_timeout.seconds or self.read_timeout
         self.max_requests = entry_point.transport.keep_alive_max_requests
         self.max_time = entry_point.transport.keep_alive_max_time.seconds
+        self.appends_forwarded_for = not entry_point.forwarded_headers.not_append_x_forwarded_for
         self.has_keep_alive_limits = self.max_requests > 0 or self.max_time > 0
         self.is_draining = False
         self._proxy_protocol = ProxyProtocol.of(entry_point.proxy_protocol)

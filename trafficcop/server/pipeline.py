@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from typing import Protocol
 
 from trafficcop.errors import ProxyError, Side
 from trafficcop.http.exchange import Exchange
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Request, Response, text_response
 from trafficcop.server.admission import Admission
+from trafficcop.server.observer import AccessObserver
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
 
-class Observer(Protocol):
-    """Access log and metrics: told when a request begins and how it ended. None when nobody wants to know."""
-
-    def begin(self, request: Request) -> object:
-        """A record of the request as it came, before anything rewrites it."""
-
-    def end(self, record: object, request: Request, response: Response | None, size: int) -> None: ...
-
-
 class Pipeline:
-    """What requests of one entry point go through. `handler` is swapped by a reload, read once per request."""
+    """What requests of one entry point go through. `handler` is swapped by a reload, read once per request.
+
+    `observer` is None when no access log is kept.
+    """
 
     __slots__ = ("admission", "handler", "observer")
 
-    def __init__(self, admission: Admission, handler: Handler, observer: Observer | None = None) -> None:
+    def __init__(self, admission: Admission, handler: Handler, observer: AccessObserver | None = None) -> None:
         self.admission = admission
         self.handler = handler
         self.observer = observer
@@ -48,7 +42,7 @@ class Pipeline:
         else:
             await _stream(exchange, response)
 
-    async def _serve_observed(self, exchange: Exchange, request: Request, observer: Observer) -> None:
+    async def _serve_observed(self, exchange: Exchange, request: Request, observer: AccessObserver) -> None:
         record = observer.begin(request)
         response: Response | None = None
         try:
@@ -59,7 +53,7 @@ class Pipeline:
             else:
                 await _stream(exchange, response)
         finally:
-            observer.end(record, request, response, exchange.sent_size)
+            observer.end(record, response, exchange.sent_size)
 
     async def respond(self, request: Request) -> Response:
         """The answer, whatever happens."""

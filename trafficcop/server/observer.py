@@ -1,0 +1,49 @@
+"""What the pipeline notes of each request for the access log; not in the way when nobody keeps one."""
+
+from __future__ import annotations
+
+import time
+
+from trafficcop.http.headers import MANAGED
+from trafficcop.http.messages import Request, Response
+from trafficcop.telemetry.access import AccessLog
+from trafficcop.telemetry.access_record import AccessRecord
+
+
+class AccessObserver:
+    """Fills an AccessRecord from the first sight of a request to the last byte of its answer."""
+
+    __slots__ = ("_entry_point", "_log", "_served")
+
+    def __init__(self, log: AccessLog, entry_point: str) -> None:
+        self._log = log
+        self._entry_point = entry_point
+        self._served = 0
+
+    def begin(self, request: Request) -> AccessRecord:
+        self._served += 1
+        record = AccessRecord(request, time.time_ns(), self._entry_point, self._served)
+        record.request_size = request.body.length or 0
+        if self._log.needs_request_headers:
+            record.request_headers = request.headers.fields.copy()
+        if request.marks & MANAGED:
+            record.forwarded_for = request.headers.get(b"x-forwarded-for") or b""
+        return record
+
+    def end(self, record: AccessRecord, response: Response | None, size: int) -> None:
+        record.duration = time.time_ns() - record.started
+        if record.request.peer.is_trusted is False:
+            record.forwarded_for = b""
+        if response is not None:
+            record.downstream_status = response.status
+            record.downstream_size = size
+            if record.request.server is not None:
+                record.origin_status = response.status
+                record.origin_size = size
+                record.origin_duration = record.duration
+            if self._log.needs_response_headers:
+                record.downstream_headers = response.headers.fields.copy()
+                record.origin_headers = record.downstream_headers if record.request.server is not None else None
+        else:
+            record.downstream_status = 499
+        self._log.record(record)

@@ -1,0 +1,116 @@
+"""The data plane of one worker: its listeners, pools and the plan in force."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.http.deadlines import Deadlines
+from trafficcop.plan.messages import Health
+from trafficcop.proxy.pool import Pools
+from trafficcop.server.listener import Listener
+from trafficcop.server.observer import AccessObserver
+from trafficcop.service.internal import PingHandler
+from trafficcop.telemetry.access import AccessLog
+from trafficcop.telemetry.log import get_logger
+from trafficcop.worker.link import Linked, Linker, not_found
+
+_log = get_logger(__name__)
+_POLL_SECONDS = 0.05
+
+
+class Runtime:
+    """Everything a worker serves with. `install` swaps the plan; requests under way end with the one they began with."""
+
+    def __init__(self, static: StaticConfiguration, runtime_dir: Path | None = None) -> None:
+        self._static = static
+        self._runtime_dir = runtime_dir
+        self._deadlines = Deadlines()
+        self._pools = Pools(self._deadlines)
+        self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
+        self._access = self._open_access_log()
+        self._down: dict[str, frozenset[str]] = {}
+        self._linked: Linked | None = None
+        self.listeners: dict[str, Listener] = {}
+
+    def _open_access_log(self) -> AccessLog | None:
+        config = self._static.access_log
+        if config is None:
+            return None
+        try:
+            return AccessLog(config, schedule=asyncio.get_running_loop().call_later)
+        except OSError as error:
+            _log.error("cannot open the access log %s: %s", config.file_path, error)
+            return None
+
+    @property
+    def version(self) -> int:
+        """The version of the plan in force, 0 before the first."""
+        return 0 if self._linked is None else self._linked.version
+
+    # === start ===
+
+    def listen(self, name: str, sock: socket.socket) -> None:
+        """Serve the entry point `name` on a bound TCP socket."""
+        observer = None if self._access is None else AccessObserver(self._access, name)
+        entry_point = self._static.entry_points[name]
+        self.listeners[name] = Listener(name, entry_point, sock, not_found, self._deadlines, observer)
+
+    async def start(self) -> None:
+        for listener in self.listeners.values():
+            await listener.start()
+        self._deadlines.start()
+
+    # === plans ===
+
+    def linker(self) -> Linker:
+        """For the parts of a new plan; nothing is in force before `install`."""
+        return Linker(self._static, self._pools, self._ping, self._runtime_dir)
+
+    def install(self, linked: Linked) -> None:
+        self._linked = linked
+        for service, down in self._down.items():
+            if service in linked.balancers:
+                linked.balancers[service].set_down(down)
+        for name, listener in self.listeners.items():
+            listener.pipeline.handler = linked.handlers.get(name, not_found)
+        self._pools.keep_only(linked.pools)
+
+    def apply_health(self, health: Health) -> None:
+        self._down[health.service] = health.down
+        if self._linked is not None and health.service in self._linked.balancers:
+            self._linked.balancers[health.service].set_down(health.down)
+
+    # === logs ===
+
+    def reopen_logs(self) -> None:
+        if self._access is not None:
+            self._access.reopen()
+
+    # === drain ===
+
+    def refuse(self) -> None:
+        """From the signal on: ping answers that this instance is going away."""
+        self._ping.is_terminating = True
+
+    async def drain(self) -> None:
+        """Each entry point in its own time: go on accepting, stop, let requests end, cut off what is left."""
+        self.refuse()
+        await asyncio.gather(*(self._drain(name, listener) for name, listener in self.listeners.items()))
+        self._pools.close()
+        self._deadlines.stop()
+        if self._access is not None:
+            self._access.close()
+
+    async def _drain(self, name: str, listener: Listener) -> None:
+        life_cycle = self._static.entry_points[name].transport.life_cycle
+        await asyncio.sleep(life_cycle.request_accept_grace_timeout.seconds)
+        await listener.stop_accepting()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + life_cycle.grace_time_out.seconds
+        while listener.connections and loop.time() < end:
+            listener.close_idle()
+            await asyncio.sleep(_POLL_SECONDS)
+        listener.abort()
