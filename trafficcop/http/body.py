@@ -28,11 +28,10 @@ class Source(Protocol):
 class Body:
     """A body. `length` is the number of bytes if known beforehand; `trailers` are there once `read` returned b""."""
 
-    __slots__ = ("length", "trailers")
+    trailers: list[Field] | None = None
 
     def __init__(self, length: int | None = None) -> None:
         self.length = length
-        self.trailers: list[Field] | None = None
 
     def take(self) -> bytes | None:
         """The whole content if it is all here already and nothing was read of it; None otherwise. Reads it."""
@@ -53,10 +52,8 @@ class Body:
 class Bytes(Body):
     """A body that is all here."""
 
-    __slots__ = ("_data",)
-
     def __init__(self, data: bytes, length: int | None = None) -> None:
-        super().__init__(len(data) if length is None else length)
+        self.length = len(data) if length is None else length
         self._data = data
 
     def take(self) -> bytes | None:
@@ -75,30 +72,18 @@ class Bytes(Body):
 class Stream(Body):
     """A body that arrives in pieces: a connection feeds it, one reader reads it, both at their own pace."""
 
-    __slots__ = (
-        "_chunks",
-        "_error",
-        "_is_discarding",
-        "_is_ended",
-        "_is_paused",
-        "_size",
-        "_source",
-        "_wakeup",
-        "is_expected",
-    )
+    _size: int = 0
+    _is_discarding: bool = False
+    _is_ended: bool = False
+    _is_paused: bool = False
+    _error: ProxyError | None = None
+    _wakeup: Wakeup | None = None
+    is_expected: bool = False  # the sender waits for "100 Continue" before it sends anything
 
     def __init__(self, source: Source, length: int | None = None) -> None:
-        super().__init__(length)
+        self.length = length
         self._source = source
         self._chunks: list[bytes] = []
-        self._size = 0
-        self._is_discarding = False
-        self._is_ended = False
-        self._is_paused = False
-        self._error: ProxyError | None = None
-        self._wakeup: Wakeup | None = None
-        # The sender waits for "100 Continue" before it sends anything.
-        self.is_expected = False
 
     # === fed by the connection ===
 

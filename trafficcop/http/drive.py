@@ -18,14 +18,11 @@ T = TypeVar("T")
 class Wakeup:
     """One event for one waiter. Awaited by a `Drive`, or by a task (it speaks asyncio's future protocol)."""
 
-    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_drive", "_is_set")
-
-    def __init__(self) -> None:
-        self._asyncio_future_blocking = False
-        self._is_set = False
-        self._drive: Drive | None = None
-        self._callback: Callable[[Any], object] | None = None
-        self._context: contextvars.Context | None = None
+    _asyncio_future_blocking: bool = False
+    _is_set: bool = False
+    _drive: Drive | None = None
+    _callback: Callable[[Any], object] | None = None
+    _context: contextvars.Context | None = None
 
     def set(self) -> None:
         """Resume the waiter now, inside this call; nothing happens the second time."""
@@ -34,7 +31,7 @@ class Wakeup:
         self._is_set = True
         drive, self._drive = self._drive, None
         if drive is not None:
-            drive.step()
+            drive.advance(None)
         elif self._callback is not None:
             asyncio.get_running_loop().call_soon(self._callback, self, context=self._context)
 
@@ -76,27 +73,25 @@ class Wakeup:
 
 
 class Drive:
-    """Steps one coroutine from start to end; `on_done(error)` is told once how it ended."""
+    """Steps one coroutine after the other; `on_done(error)` is told how each of them ended."""
 
-    __slots__ = ("_coroutine", "_future", "_is_running", "_on_done", "_pending_error", "_wakeup")
+    _coroutine: Coroutine[Any, Any, Any] | None = None
+    _wakeup: Wakeup | None = None
+    _future: asyncio.Future[Any] | None = None
+    _is_running: bool = False
+    _pending_error: BaseException | None = None
 
-    def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], on_done: Callable[[BaseException | None], None] | None = None
-    ) -> None:
-        self._coroutine: Coroutine[Any, Any, Any] | None = coroutine
+    def __init__(self, on_done: Callable[[BaseException | None], None]) -> None:
         self._on_done = on_done
-        self._wakeup: Wakeup | None = None
-        self._future: asyncio.Future[Any] | None = None
-        self._is_running = False
-        self._pending_error: BaseException | None = None
 
     @property
-    def is_done(self) -> bool:
+    def is_idle(self) -> bool:
         return self._coroutine is None
 
-    def step(self) -> None:
-        """Run the coroutine to its next suspension."""
-        self._advance(None)
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine to its first suspension; the one before must have ended."""
+        self._coroutine = coroutine
+        self.advance(None)
 
     def throw(self, error: BaseException) -> None:
         """Raise `error` where the coroutine waits (or as soon as it waits next); nothing if it has ended."""
@@ -109,9 +104,10 @@ class Drive:
             self._wakeup._drive = None
         if self._future is not None:
             self._future.remove_done_callback(self._resume)
-        self._advance(error)
+        self.advance(error)
 
-    def _advance(self, error: BaseException | None) -> None:
+    def advance(self, error: BaseException | None) -> None:
+        """Run the coroutine from where it waits to its next suspension or its end."""
         coroutine = self._coroutine
         if coroutine is None or self._is_running:
             return
@@ -121,42 +117,39 @@ class Drive:
         try:
             awaited = coroutine.send(None) if error is None else coroutine.throw(error)
         except StopIteration:
-            self._finish(None)
+            failure = None
+        except BaseException as raised:
+            failure = raised
+        else:
+            self._is_running = False
+            self._wait_for(awaited)
             return
-        except BaseException as failure:
-            self._finish(failure)
-            if isinstance(failure, (KeyboardInterrupt, SystemExit)):
-                raise
-            return
+        self._coroutine = None
         self._is_running = False
-        self._wait_for(awaited)
+        self._pending_error = None
+        self._on_done(failure)
+        if isinstance(failure, (KeyboardInterrupt, SystemExit)):
+            raise failure
 
     def _wait_for(self, awaited: Any) -> None:
         if self._pending_error is not None:
             error, self._pending_error = self._pending_error, None
-            self._advance(error)
+            self.advance(error)
         elif isinstance(awaited, Wakeup):
             if awaited._is_set:
-                self._advance(None)
+                self.advance(None)
             else:
                 awaited._drive = self
                 self._wakeup = awaited
         elif awaited is None:
-            asyncio.get_running_loop().call_soon(self.step)  # a bare `yield`: asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(self.advance, None)  # a bare `yield`: asyncio.sleep(0)
         else:
             awaited._asyncio_future_blocking = False
             self._future = awaited
             awaited.add_done_callback(self._resume)
 
     def _resume(self, future: object) -> None:
-        self._advance(None)
-
-    def _finish(self, failure: BaseException | None) -> None:
-        self._coroutine = None
-        self._is_running = False
-        on_done, self._on_done = self._on_done, None
-        if on_done is not None:
-            on_done(failure)
+        self.advance(None)
 
 
 async def in_task(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -13,7 +13,7 @@ from typing import Any
 import httptools
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import Bytes, Source, Stream
+from trafficcop.http.body import Body, Bytes, Source, Stream
 from trafficcop.http.headers import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -37,37 +37,32 @@ DIRECT_BODY = 64 * 1024
 
 
 class Decoder:
-    """What reading requests and responses has in common: fields, body, trailers, limits."""
+    """What reading requests and responses has in common: fields, body, trailers, limits.
 
-    __slots__ = (
-        "_body",
-        "_body_left",
-        "_fields",
-        "_head_size",
-        "_hop",
-        "_length",
-        "_limit",
-        "_marks",
-        "_parser",
-        "_seen",
-        "_source",
-        "_values",
-    )
+    A body that has come whole by the end of the read that brought its head is made `Bytes`; any other is a `Stream`,
+    in `body` while it is open.
+    """
+
+    _marks: int = 0
+    _length: int = -1
+    _hop: list[Field] | None = None
+    _host: bytes | None = None
+    _connection: bytes = b""
+    _expect: bytes = b""
+    _upgrade: bytes = b""
+    _coding: bytes = b""
+    _is_in_body: bool = False
+    _first: bytes | None = None  # the first piece of a body that has no object yet
+    _body_left: int = -1
+    _head_size: int = 0
+    _seen: int = 0
 
     def __init__(self, source: Source, limit: int) -> None:
         self._source = source
         self._limit = limit + HEADER_SLACK
         self._parser: Any = self._new_parser()
         self._fields: list[Field] = []
-        self._hop: list[Field] | None = None
-        self._marks = 0
-        self._length = -1
-        # The latest values of the few fields the codec itself needs, by their bit; None on most messages.
-        self._values: dict[int, bytes] | None = None
-        self._head_size = 0
-        self._body: Stream | None = None
-        self._body_left = -1
-        self._seen = 0
+        self.body: Stream | None = None
 
     def _new_parser(self) -> Any:
         raise NotImplementedError
@@ -80,47 +75,50 @@ class Decoder:
             bits = learn(name)
         if bits == 0:
             self._fields.append((name, value))
+        elif self._is_in_body:
+            # RFC 9110 §6.5.1: fields about framing, routing or the connection must not come as trailers.
+            if not bits & (HOP | FRAMING | HOST):
+                self._fields.append((name, value))
         else:
-            self._on_special(name, value, bits)
+            self._marks |= bits
+            if bits & (FRAMING | HOST | HOP):
+                self._on_special(name, value, bits)
+            else:
+                self._fields.append((name, value))
+                if bits & EXPECT:
+                    self._expect = value
 
     def _on_special(self, name: bytes, value: bytes, bits: int) -> None:
-        if self._body is not None:
-            self._on_trailer(name, value, bits)
-            return
-        self._marks |= bits
-        if bits & HOP:
+        if bits & CONTENT_LENGTH:
+            self._length = int(value)
+        elif bits & HOST:
+            if self._host is not None:
+                raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
+            self._host = value
+        else:
+            if bits & CONNECTION:
+                self._connection = self._connection + b", " + value if self._connection else value
+                if value == b"keep-alive" or value == b"close":
+                    return
+            elif bits & UPGRADE:
+                self._upgrade = self._upgrade + b", " + value if self._upgrade else value
+            elif bits & TRANSFER_ENCODING:
+                self._coding = self._coding + b", " + value if self._coding else value
             if self._hop is None:
                 self._hop = []
             self._hop.append((name, value))
-        elif not bits & (FRAMING | HOST):
-            self._fields.append((name, value))
-        if bits & CONTENT_LENGTH:
-            self._length = int(value)
-        elif bits & (CONNECTION | EXPECT | HOST | UPGRADE | TRANSFER_ENCODING):
-            self._keep_value(value, bits & (CONNECTION | EXPECT | HOST | UPGRADE | TRANSFER_ENCODING))
-
-    def _keep_value(self, value: bytes, bit: int) -> None:
-        values = self._values
-        if values is None:
-            values = self._values = {}
-        if bit in values:
-            if bit == HOST:
-                raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
-            value = values[bit] + b", " + value
-        values[bit] = value
-
-    def _on_trailer(self, name: bytes, value: bytes, bits: int) -> None:
-        # RFC 9110 §6.5.1: fields about framing, routing or the connection must not come as trailers.
-        if not bits & (HOP | FRAMING | HOST):
-            self._fields.append((name, value))
 
     def on_body(self, chunk: bytes) -> None:
-        body = self._body
+        self._seen += len(chunk)
+        if self._body_left >= 0:
+            self._body_left -= len(chunk)
+        body = self.body
         if body is not None:
             body.feed(chunk)
-            self._seen += len(chunk)
-            if self._body_left >= 0:
-                self._body_left -= len(chunk)
+        elif self._first is None and len(chunk) == self._length:
+            self._first = chunk
+        else:
+            self._open_stream().feed(chunk)
 
     def on_message_complete(self) -> None:
         raise NotImplementedError
@@ -129,23 +127,22 @@ class Decoder:
 
     def feed(self, data: bytes) -> None:
         """Read what the connection brought. ProxyError: nothing more can be read from it."""
-        body = self._body
-        if self._body_left > 0:
-            data = self._feed_direct(data)
+        body = self.body
+        if self._body_left > 0 and body is not None:
+            data = self._feed_direct(data, body)
         if data:
             self._feed_parser(data)
+            if self._is_in_body and self.body is None:
+                self._open_stream()
         if body is not None:
             body.wake()
 
     def _feed_parser(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def _feed_direct(self, data: bytes) -> bytes:
+    def _feed_direct(self, data: bytes, body: Stream) -> bytes:
         """Count body bytes without the parser; what follows the body is returned for the next message."""
-        body = self._body
         left = self._body_left
-        if body is None:
-            return data
         if len(data) < left:
             body.feed(data)
             self._body_left = left - len(data)
@@ -156,31 +153,52 @@ class Decoder:
         self.on_message_complete()
         return data[left:]
 
-    def _open_stream(self) -> Stream | None:
-        """The body that the framing fields announce; fields read from now on are trailers."""
-        if self._marks & TRANSFER_ENCODING:
-            self._body = Stream(self._source)
-        elif self._length > 0:
-            self._body = Stream(self._source, self._length)
+    def _begin_body(self) -> bool:
+        """Whether the framing fields announce a body; fields read from now on are trailers."""
+        if self._marks & TRANSFER_ENCODING or self._length > 0:
+            self._is_in_body = True
             if self._length > DIRECT_BODY:
                 self._body_left = self._length
-        return self._body
+        return self._is_in_body
+
+    def _open_stream(self) -> Stream:
+        """The body object of a body that comes in more than one read, or without a length."""
+        stream = self.body = Stream(self._source, self._length if self._length >= 0 else None)
+        self._attach(stream)
+        return stream
+
+    def _attach(self, body: Body) -> None:
+        """Give the message its body."""
+        raise NotImplementedError
 
     def _end_message(self) -> None:
-        body, self._body = self._body, None
-        if body is not None:
-            trailers, self._fields = self._fields, []
-            body.end(trailers or None)
-        self._hop = None
+        if self._is_in_body:
+            self._is_in_body = False
+            body, self.body = self.body, None
+            first = self._first
+            if body is not None:
+                trailers, self._fields = self._fields, []
+                body.end(trailers or None)
+            elif first is not None:
+                self._first = None
+                self._attach(Bytes(first))
+            else:  # chunked, and without a byte
+                trailers, self._fields = self._fields, []
+                empty = Bytes(b"")
+                empty.trailers = trailers or None
+                self._attach(empty)
+            self._body_left = -1
+        if self._marks & (HOP | EXPECT):
+            self._hop = None
+            self._connection = self._expect = self._upgrade = self._coding = b""
         self._marks = 0
         self._length = -1
-        self._values = None
+        self._host = None
         self._head_size = 0
-        self._body_left = -1
 
     def fail(self, error: ProxyError) -> None:
         """The connection is gone: a body that is still open ends with `error`."""
-        body, self._body = self._body, None
+        body, self.body = self.body, None
         if body is not None:
             body.fail(error)
 
@@ -205,17 +223,16 @@ class RequestDecoder(Decoder):
     `feed` raises ProxyError for what must be refused; the connection cannot be read any further then.
     """
 
-    __slots__ = ("_current", "_is_large", "_is_over", "_url", "leftover", "ready")
+    _url: bytes = b""
+    _current: Request | None = None
+    _is_over: bool = False
+    _is_large: bool = False
+    # Bytes that followed a request to upgrade: the tunnel's, or the next request's if there is no tunnel.
+    leftover: bytes = b""
 
     def __init__(self, source: Source, limit: int) -> None:
         super().__init__(source, limit)
         self.ready: deque[Request] = deque()
-        self._url = b""
-        self._current: Request | None = None
-        self._is_over = False
-        self._is_large = False
-        # Bytes that followed a request to upgrade: the tunnel's, or the next request's if there is no tunnel.
-        self.leftover = b""
 
     def _new_parser(self) -> Any:
         return httptools.HttpRequestParser(self)
@@ -223,11 +240,7 @@ class RequestDecoder(Decoder):
     @property
     def is_idle(self) -> bool:
         """Whether no byte of a next message has arrived."""
-        return self._head_size == 0 and self._body is None
-
-    @property
-    def is_reading_body(self) -> bool:
-        return self._body is not None
+        return self._head_size == 0 and self.body is None
 
     def _feed_parser(self, data: bytes) -> None:
         if self._is_over:
@@ -238,7 +251,7 @@ class RequestDecoder(Decoder):
         size = len(data)
         before = len(self.ready)
         self._is_large = size + self._head_size > self._limit
-        was_head = self._body is None
+        was_head = not self._is_in_body
         self._seen = 0
         try:
             self._parser.feed_data(data)
@@ -251,7 +264,7 @@ class RequestDecoder(Decoder):
         except httptools.HttpParserError as error:
             self._refuse(str(error))
             return
-        if len(self.ready) == before and self._seen == 0 and was_head is (self._body is None):
+        if len(self.ready) == before and self._seen == 0 and was_head is not self._is_in_body:
             self._count(size)
 
     def _refuse(self, text: str) -> None:
@@ -280,31 +293,51 @@ class RequestDecoder(Decoder):
         raw_path, mark, query = url.partition(b"?")
         request = Request(parser.get_method(), raw_path, query if mark else None, Headers(self._fields, self._hop))
         self._fields = []
-        version = parser.get_http_version()
-        if version != "1.1":
-            if version != "1.0":
-                raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
-            request.version = b"1.0"
-            request.is_keep_alive = False
-        request.marks = self._marks
-        values = self._values
-        if values is not None:
-            host = values.get(HOST)
-            if host is not None:
-                request.authority = host
-            if host is None or len(values) != 1:
-                _apply(request, values)
-        elif version == "1.1":
+        marks = request.marks = self._marks
+        host = self._host
+        if parser.get_http_version() != "1.1":
+            _apply_old_version(request, parser.get_http_version(), marks)
+        elif host is None:
             raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
-        if self._marks & FRAMING:
-            stream = self._open_stream()
-            if stream is not None:
-                request.body = stream
-                stream.is_expected = request.is_expecting_continue
-            elif self._length == 0:
-                request.body = Bytes(b"")
+        if host is not None:
+            request.authority = host
+        if marks & (HOP | EXPECT):
+            self._apply(request, marks)
+        if marks & FRAMING and not self._begin_body():
+            request.body = Bytes(b"")
         self._current = request
         self.ready.append(request)
+
+    def _apply(self, request: Request, marks: int) -> None:
+        """Take from the fields what decides about the connection and the body."""
+        if marks & TRANSFER_ENCODING and self._coding.lower() != b"chunked":
+            raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")
+        if marks & CONNECTION:
+            self._apply_connection(request, self._connection.lower())
+        if marks & EXPECT and request.version == b"1.1":
+            if self._expect.lower() != b"100-continue":
+                raise ProxyError(Kind.EXPECTATION_FAILED)
+            request.is_expecting_continue = True
+
+    def _apply_connection(self, request: Request, options: bytes) -> None:
+        if options == b"keep-alive":
+            request.is_keep_alive = True
+            return
+        tokens = [token.strip() for token in options.split(b",")]
+        if b"close" in tokens:
+            request.is_keep_alive = False
+        elif b"keep-alive" in tokens:
+            request.is_keep_alive = True
+        if b"upgrade" in tokens and self._upgrade:
+            request.upgrade = self._upgrade
+        # RFC 9110 §7.6.1: fields that the client names here end at this hop.
+        request.connection_options = [token for token in tokens if token and not learn(token) & (HOP | FRAMING | HOST)]
+
+    def _attach(self, body: Body) -> None:
+        if self._current is not None:
+            self._current.body = body
+            if isinstance(body, Stream):
+                body.is_expected = self._current.is_expecting_continue
 
     def on_message_complete(self) -> None:
         self._end_message()
@@ -322,33 +355,11 @@ def _refusal(text: str) -> ProxyError:
     return ProxyError(Kind.BAD_REQUEST, text)
 
 
-def _apply(request: Request, values: dict[int, bytes]) -> None:
-    """Take from the fields what decides about the connection and the body."""
-    if HOST not in values and request.version == b"1.1":
-        raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
-    coding = values.get(TRANSFER_ENCODING)
-    if coding is not None and (coding.lower() != b"chunked" or request.version == b"1.0"):
-        raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")
-    connection = values.get(CONNECTION)
-    if connection is not None:
-        _apply_connection(request, connection.lower(), values)
-    expect = values.get(EXPECT)
-    if expect is not None and request.version == b"1.1":
-        if expect.lower() != b"100-continue":
-            raise ProxyError(Kind.EXPECTATION_FAILED)
-        request.is_expecting_continue = True
-
-
-def _apply_connection(request: Request, options: bytes, values: dict[int, bytes]) -> None:
-    if options == b"keep-alive":
-        request.is_keep_alive = True
-        return
-    tokens = [token.strip() for token in options.split(b",")]
-    if b"close" in tokens:
-        request.is_keep_alive = False
-    elif b"keep-alive" in tokens:
-        request.is_keep_alive = True
-    if b"upgrade" in tokens and UPGRADE in values:
-        request.upgrade = values[UPGRADE]
-    # RFC 9110 §7.6.1: fields that the client names here end at this hop.
-    request.connection_options = [token for token in tokens if token and not learn(token) & (HOP | FRAMING | HOST)]
+def _apply_old_version(request: Request, version: str, marks: int) -> None:
+    """HTTP/1.0: no keep-alive unless asked for, no chunks (RFC 9112 §6.1, §9.3). Older versions have no head."""
+    if version != "1.0":
+        raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
+    if marks & TRANSFER_ENCODING:
+        raise ProxyError(Kind.NOT_IMPLEMENTED, "a transfer coding in HTTP/1.0")
+    request.version = b"1.0"
+    request.is_keep_alive = False

@@ -57,7 +57,10 @@ _clock = Clock()
 def encode_response_head(response: Response, framing: bytes, connection: bytes, first: bytes) -> bytes:
     """The head and the first bytes of the body. `framing`: the Content-Length or Transfer-Encoding line, or nothing;
     `connection`: the Connection line, or nothing."""
-    lines = [b"%b: %b\r\n" % field for field in response.headers.fields]
+    headers = response.headers
+    lines = headers.own_lines()
+    if headers.tail_lines:
+        lines.append(headers.tail_lines)
     if not response.marks & DATE:
         lines.append(_clock.line())
     return b"".join((status_line(response.status), *lines, framing, connection, b"\r\n", first))

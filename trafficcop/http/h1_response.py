@@ -7,7 +7,7 @@ from typing import Any
 import httptools
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import EMPTY, Bytes, Source, Stream
+from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1 import Decoder
 from trafficcop.http.headers import CONNECTION, FRAMING, HOP, HOST, TRANSFER_ENCODING, Headers, learn
 from trafficcop.http.messages import Response
@@ -20,16 +20,12 @@ class _HeadOnly(Exception):
 class ResponseDecoder(Decoder):
     """Bytes of a server's connection to one Response at a time, in `response` (and 1xx answers in `informational`)."""
 
-    __slots__ = ("informational", "is_complete", "is_head", "is_reusable", "response", "tunnel_bytes")
-
-    def __init__(self, source: Source, limit: int) -> None:
-        super().__init__(source, limit)
-        self.response: Response | None = None
-        self.informational: list[Response] | None = None
-        self.is_head = False
-        self.is_complete = False
-        self.is_reusable = False
-        self.tunnel_bytes: bytes | None = None
+    response: Response | None = None
+    informational: list[Response] | None = None
+    is_head: bool = False
+    is_complete: bool = False
+    is_reusable: bool = False
+    tunnel_bytes: bytes | None = None
 
     def _new_parser(self) -> Any:
         return httptools.HttpResponseParser(self)
@@ -81,7 +77,7 @@ class ResponseDecoder(Decoder):
         parser = self._parser
         status = parser.get_status_code()
         response = Response(status, Headers(self._fields, self._hop))
-        response.marks = self._marks
+        marks = response.marks = self._marks
         self._fields = []
         if self.response is not None or self.is_complete:
             raise ProxyError(Kind.BAD_RESPONSE, "a second answer to one request")
@@ -93,28 +89,36 @@ class ResponseDecoder(Decoder):
         self.response = response
         self._head_size = 0
         self.is_reusable = parser.should_keep_alive()
-        if self._values is not None:
+        if marks & CONNECTION:
             self._drop_connection_fields(response)
         if self.is_head or status in (204, 304):
-            response.body = Bytes(b"", max(self._length, 0)) if self._length >= 0 else EMPTY
-            if self.is_head:
-                self.on_message_complete()
-                raise _HeadOnly
-        elif self._marks & FRAMING:
-            response.body = self._open_stream() or EMPTY
+            self._end_bodiless(response)
+        elif marks & FRAMING:
+            if not self._begin_body():
+                response.body = Bytes(b"")
         elif status != 101:
             # RFC 9112 §6.3: the body ends with the connection.
-            self._body = Stream(self._source)
-            response.body = self._body
+            self._is_in_body = True
             self.is_reusable = False
 
+    def _end_bodiless(self, response: Response) -> None:
+        """An answer to HEAD, or 204 or 304: Content-Length says what the body would have been."""
+        response.body = Bytes(b"", self._length) if self._length >= 0 else EMPTY
+        if self.is_head:
+            self.on_message_complete()
+            raise _HeadOnly
+
     def _drop_connection_fields(self, response: Response) -> None:
-        connection = (self._values or {}).get(CONNECTION)
-        if connection is not None and connection.lower() not in (b"keep-alive", b"close"):
+        connection = self._connection.lower()
+        if connection != b"keep-alive" and connection != b"close":
             for token in connection.split(b","):
                 name = token.strip()
                 if name and not learn(name) & (HOP | FRAMING | HOST):
                     response.headers.remove(name)
+
+    def _attach(self, body: Body) -> None:
+        if self.response is not None:
+            self.response.body = body
 
     def on_message_complete(self) -> None:
         self._end_message()
@@ -123,7 +127,8 @@ class ResponseDecoder(Decoder):
 
     def end_of_stream(self) -> None:
         """The server closed: that ends a body without framing, and cuts off any other."""
-        body = self._body
-        if body is not None and body.length is None and not self._marks & TRANSFER_ENCODING:
+        body = self.body
+        if self._is_in_body and self._length < 0 and not self._marks & TRANSFER_ENCODING:
             self.on_message_complete()
-            body.wake()
+            if body is not None:
+                body.wake()

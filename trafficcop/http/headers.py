@@ -67,13 +67,18 @@ bits_of = _learned.get
 
 
 class Headers:
-    """The fields of one message. Names compare without case; order and spelling are kept."""
+    """The fields of one message. Names compare without case; order and spelling are kept.
 
-    __slots__ = ("fields", "hop")
+    `fields` are the end-to-end ones. An entry point adds the same few to every request of a connection: those are
+    kept as a `tail`, whose lines are ready for the wire, until somebody wants to see or change them.
+    """
+
+    _tail: list[Field] | None = None
+    tail_lines: bytes = b""
 
     def __init__(self, fields: list[Field] | None = None, hop: list[Field] | None = None) -> None:
-        self.fields: list[Field] = [] if fields is None else fields
-        self.hop: list[Field] | None = hop
+        self._fields: list[Field] = [] if fields is None else fields
+        self.hop = hop
 
     @classmethod
     def of(cls, pairs: Iterable[Field]) -> Headers:
@@ -83,17 +88,44 @@ class Headers:
             headers.add(name, value)
         return headers
 
+    @property
+    def fields(self) -> list[Field]:
+        """The end-to-end fields, to look at and to change in place."""
+        if self._tail is not None:
+            self._fields = self._fields + self._tail
+            self._tail = None
+            self.tail_lines = b""
+        return self._fields
+
+    @fields.setter
+    def fields(self, fields: list[Field]) -> None:
+        self._tail = None
+        self.tail_lines = b""
+        self._fields = fields
+
+    def append_tail(self, tail: list[Field], lines: bytes) -> None:
+        """Add fields that are shared between requests; `lines` is how they look on the wire."""
+        if self._tail is not None:
+            self._fields = self.fields
+        self._tail = tail
+        self.tail_lines = lines
+
+    def own_lines(self) -> list[bytes]:
+        """The lines of all fields but the tail's."""
+        return [b"%b: %b\r\n" % field for field in self._fields]
+
     def get(self, name: bytes) -> bytes | None:
         """The first value, or None."""
         lower = name.lower()
         size = len(lower)
-        for field, value in self.fields:
+        for field, value in self._fields:
             if len(field) == size and field.lower() == lower:
                 return value
-        if self.hop:
-            for field, value in self.hop:
-                if field.lower() == lower:
-                    return value
+        for other in (self._tail, self.hop):
+            if other is not None:
+                for field, value in other:
+                    if field.lower() == lower:
+                        return value
         return None
 
     def get_all(self, name: bytes) -> list[bytes]:
@@ -104,7 +136,9 @@ class Headers:
         return self.get(name) is not None
 
     def __iter__(self) -> Iterator[Field]:
-        yield from self.fields
+        yield from self._fields
+        if self._tail is not None:
+            yield from self._tail
         if self.hop:
             yield from self.hop
 
@@ -125,10 +159,11 @@ class Headers:
     def remove(self, name: bytes) -> bool:
         """Drop every field of that name; whether there was one."""
         lower = name.lower()
-        kept = [field for field in self.fields if field[0].lower() != lower]
-        found = len(kept) != len(self.fields)
+        fields = self.fields
+        kept = [field for field in fields if field[0].lower() != lower]
+        found = len(kept) != len(fields)
         if found:
-            self.fields = kept
+            self._fields = kept
         if self.hop:
             kept = [field for field in self.hop if field[0].lower() != lower]
             found = found or len(kept) != len(self.hop)

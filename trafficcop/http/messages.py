@@ -25,6 +25,7 @@ class Peer:
         "forwarded_authority",
         "forwarded_fields",
         "forwarded_for",
+        "forwarded_lines",
         "ip",
         "is_tls",
         "is_trusted",
@@ -41,10 +42,11 @@ class Peer:
         self.is_tls = is_tls
         self.local_address = local_address
         # What is the same for every request of a connection is made once: the answer of trustedIPs, the X-Forwarded-*
-        # fields for the host asked last, and the X-Forwarded-For line for servers.
+        # fields for the host asked last and their lines, and the X-Forwarded-For line for servers.
         self.is_trusted: bool | None = None
         self.forwarded_authority: bytes | None = None
         self.forwarded_fields: list[Field] = []
+        self.forwarded_lines = b""
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked
 
@@ -75,56 +77,43 @@ class Target:
 
 
 class Request:
-    """A request on its way from the client to a server."""
+    """A request on its way from the client to a server.
 
-    __slots__ = (
-        "authority",
-        "body",
-        "connection_options",
-        "exchange",
-        "headers",
-        "host",
-        "is_expecting_continue",
-        "is_keep_alive",
-        "marks",
-        "method",
-        "notes",
-        "path",
-        "peer",
-        "query",
-        "raw_path",
-        "route",
-        "scheme",
-        "server",
-        "upgrade",
-        "version",
-    )
+    Attributes that most requests leave alone are defaults of the class: making the object costs what is set.
+    """
+
+    version: bytes = b"1.1"
+    scheme: bytes = b"http"
+    authority: bytes = b""  # Host as the client sent it, or the authority of an absolute-form target
+    host: bytes = b""  # canonical: lower case, no port (Traefik `pkg/middlewares/requestdecorator`)
+    upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
+    connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
+    is_keep_alive: bool = True
+    is_expecting_continue: bool = False
+    marks: int = 0  # bits of `headers.py` that some field of this request carries
+    exchange: Exchange | None = None
+    route: Route | None = None  # set by the router
+    server: Target | None = None  # set by the forwarder
+    # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
+    # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
+    notes: dict[str, Any] | None = None
 
     def __init__(
-        self, method: bytes, raw_path: bytes, query: bytes | None, headers: Headers, body: Body = EMPTY
+        self,
+        method: bytes,
+        raw_path: bytes,
+        query: bytes | None,
+        headers: Headers,
+        body: Body = EMPTY,
+        peer: Peer | None = None,
     ) -> None:
         self.method = method
         self.raw_path = raw_path
         self.query = query  # None: there was no "?"
         self.headers = headers
         self.body = body
-        self.version = b"1.1"
-        self.scheme = b"http"
-        self.authority = b""  # Host as the client sent it, or the authority of an absolute-form target
-        self.host = b""  # canonical: lower case, no port (facts: `rules.md` §6)
         self.path = raw_path
-        self.peer: Peer = NOBODY
-        self.upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
-        self.connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
-        self.is_keep_alive = True
-        self.is_expecting_continue = False
-        self.marks = 0  # bits of `headers.py` that some field of this request carries
-        self.exchange: Exchange | None = None
-        self.route: Route | None = None  # set by the router
-        self.server: Target | None = None  # set by the forwarder
-        # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
-        # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
-        self.notes: dict[str, Any] | None = None
+        self.peer: Peer = NOBODY if peer is None else peer
 
     @property
     def target(self) -> bytes:
@@ -141,14 +130,13 @@ class Request:
 class Response:
     """An answer on its way to the client. `tunnel` is set on 101 (and 2xx to CONNECT): what follows are raw bytes."""
 
-    __slots__ = ("body", "headers", "marks", "status", "tunnel")
+    marks: int = 0  # bits of `headers.py` that some field of a server's answer carries
+    tunnel: Tunnel | None = None
 
     def __init__(self, status: int, headers: Headers, body: Body = EMPTY) -> None:
         self.status = status
         self.headers = headers
         self.body = body
-        self.marks = 0  # bits of `headers.py` that some field of a server's answer carries
-        self.tunnel: Tunnel | None = None
 
 
 class Tunnel:

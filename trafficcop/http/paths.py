@@ -12,7 +12,7 @@ import re
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _RESERVED = b":/?#[]@!$&'()*+,;="  # RFC 3986 §2.2
 # What may stand in a path unescaped: pchar and "/" (RFC 3986 §3.3), and brackets, which Go lets through.
-_PLAIN = _UNRESERVED + b"/:@!$&'()*+,;=[]"
+PLAIN = _UNRESERVED + b"/:@!$&'()*+,;=[]"
 
 _ESCAPE = re.compile(rb"%(..)?", re.DOTALL)
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -35,14 +35,14 @@ def _spellings(octet: int) -> set[bytes]:
 
 
 _NORMAL = {escape: _normal_form(octet, escape) for octet in range(256) for escape in _spellings(octet)}
-_NORMAL |= {bytes([octet]): b"%%%02X" % octet for octet in range(256) if octet not in _PLAIN and octet != 0x25}
-_NORMAL |= {bytes([octet]): bytes([octet]) for octet in _PLAIN}
+_NORMAL |= {bytes([octet]): b"%%%02X" % octet for octet in range(256) if octet not in PLAIN and octet != 0x25}
+_NORMAL |= {bytes([octet]): bytes([octet]) for octet in PLAIN}
 _ROUTING = {escape: _routing_form(octet, escape) for octet in range(256) for escape in _spellings(octet)}
 
 
 def normalize(raw_path: bytes) -> bytes | None:
     """Escapes of unreserved characters are decoded, the others upper-cased, and what needs an escape gets one."""
-    if not raw_path.translate(None, _PLAIN):
+    if not raw_path.translate(None, PLAIN):
         return raw_path
     if _BAD_ESCAPE.search(raw_path) is not None:
         return None

@@ -54,7 +54,9 @@ class Forward:
         if request.marks & MANAGED or request.notes is not None:
             lines = _with_forwarded_for(request)
         else:
-            lines = [b"%b: %b\r\n" % field for field in request.headers.fields]
+            headers = request.headers
+            lines = headers.own_lines()
+            lines.append(headers.tail_lines)
             lines.append(request.peer.forwarded_for)
         if request.headers.hop is not None:
             lines += _hop_lines(request)

@@ -131,8 +131,8 @@ class ServerConnection(asyncio.Protocol):
             self._start_pump(body)
 
     def _start_pump(self, body: Body) -> None:
-        self._pump = Drive(self._send_body(body), self._on_pumped)
-        self._pump.step()
+        self._pump = Drive(self._on_pumped)
+        self._pump.start(self._send_body(body))
 
     async def _send_body(self, body: Body) -> None:
         is_chunked = body.length is None
@@ -254,10 +254,6 @@ class ServerConnection(asyncio.Protocol):
             self._error = ProxyError(Kind.SERVER_CLOSED)
         if self._transport is not None:
             self._transport.abort()
-
-    @property
-    def is_usable(self) -> bool:
-        return self._transport is not None and self._error is None and not self._transport.is_closing()
 
     # === the source of the answer's body ===
 

@@ -12,7 +12,7 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.headers import MANAGED, MANAGED_NAMES, UNDERSCORE, Field, Headers
 from trafficcop.http.messages import Request, Response, bare_response, text_response
 from trafficcop.http.networks import Networks
-from trafficcop.http.paths import normalize, routing_path, sanitize
+from trafficcop.http.paths import PLAIN, normalize, routing_path, sanitize
 
 _HOSTS_LIMIT = 4096
 _FORWARDED_FOR = b"x-forwarded-for"
@@ -53,13 +53,11 @@ class Admission:
             refusal = self._read_odd_target(request)
             if refusal is not None:
                 return refusal
-        raw_path = normalize(request.raw_path)
-        if raw_path is None or b"#" in request.raw_path:
-            return bare_response(400)
-        if self._is_sanitizing:
-            raw_path = sanitize(raw_path)
-        request.raw_path = raw_path
-        request.path = raw_path if b"%" not in raw_path else routing_path(raw_path) or raw_path
+        raw_path = request.raw_path
+        if raw_path.translate(None, PLAIN) or b"/." in raw_path or b"//" in raw_path:
+            refusal = self._clean_path(request)
+            if refusal is not None:
+                return refusal
         query = request.query
         if query is not None and b";" in query:
             request.query = query.replace(b";", b"%3B" if self._is_semicolon_encoded else b"&")
@@ -86,7 +84,21 @@ class Admission:
         # The target's host wins over the Host field.
         request.authority, slash, path = rest.partition(b"/")
         request.authority = request.authority.rpartition(b"@")[2]
-        request.raw_path = slash + path if slash else b"/"
+        request.raw_path = request.path = slash + path if slash else b"/"
+        return None
+
+    def _clean_path(self, request: Request) -> Response | None:
+        """Normal form, and no dot segments or empty segments unless the entry point lets them through."""
+        raw_path = normalize(request.raw_path)
+        if raw_path is None or b"#" in request.raw_path:
+            return bare_response(400)
+        if self._is_sanitizing:
+            raw_path = sanitize(raw_path)
+        path = routing_path(raw_path)
+        if path is None:
+            return bare_response(400)
+        request.raw_path = raw_path
+        request.path = path
         return None
 
     def _judge_underscores(self, request: Request) -> Response | None:
@@ -122,7 +134,8 @@ class Admission:
             if peer.forwarded_authority is not request.authority and peer.forwarded_authority != request.authority:
                 peer.forwarded_authority = request.authority
                 peer.forwarded_fields = self._fields_of(request)
-            headers.fields += peer.forwarded_fields
+                peer.forwarded_lines = b"".join(Headers(peer.forwarded_fields).own_lines())
+            headers.append_tail(peer.forwarded_fields, peer.forwarded_lines)
         else:
             headers.fields += self._fields_of(request)
 

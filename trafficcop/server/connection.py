@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         self._listener = listener
         self._decoder = RequestDecoder(self, listener.max_header_bytes)
         self._transport: asyncio.Transport | None = None
-        self._drive: Drive | None = None
+        self._drive = Drive(self._on_served)
         self._drained: Wakeup | None = None
         self._error: ProxyError | None = None  # what was read last is malformed: answered once it is its turn
         self._request: Request | None = None
@@ -104,14 +104,14 @@ class Connection(asyncio.Protocol):
         if self._is_closing:
             return
         decoder = self._decoder
-        if self._drive is None and decoder.is_idle:
+        if self._request is None and decoder.is_idle:
             self.deadline = monotonic() + self._listener.read_timeout
         try:
             decoder.feed(data)
         except ProxyError as error:
             self._error = error
             decoder.fail(error)
-        if self._drive is None:
+        if self._request is None:
             self._run_ready()
         elif len(decoder.ready) > PIPELINE_LIMIT and not self._is_reading_paused:
             self._is_reading_paused = True
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = False
         error = ProxyError(Kind.CLIENT_GONE, "the request was cut off")
         self._decoder.fail(error)
-        return self._drive is not None
+        return self._request is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -131,8 +131,7 @@ class Connection(asyncio.Protocol):
         self._decoder.fail(error)
         self._decoder.ready.clear()
         self.is_congested = False
-        if self._drive is not None:
-            self._drive.throw(error)
+        self._drive.throw(error)
 
     def pause_writing(self) -> None:
         self.is_congested = True
@@ -146,7 +145,7 @@ class Connection(asyncio.Protocol):
     def on_deadline(self) -> None:
         """Too slow, or idle for too long: Traefik closes without a word."""
         self.deadline = NEVER
-        if self._drive is not None and not self._decoder.is_reading_body:
+        if self._request is not None and self._decoder.body is None:
             self.abort()  # writeTimeout: the answer takes too long
             return
         self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
@@ -160,13 +159,13 @@ class Connection(asyncio.Protocol):
             return
         self._is_looping = True
         ready = self._decoder.ready
-        while self._drive is None and ready and not self._is_closing:
+        while self._request is None and ready and not self._is_closing:
             self._start(ready.popleft())
         self._is_looping = False
         if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT:
             self._is_reading_paused = False
             self._apply_reading()
-        if self._drive is None and self._error is not None and not self._is_closing:
+        if self._request is None and self._error is not None and not self._is_closing:
             self._refuse(self._error)
 
     def _start(self, request: Request) -> None:
@@ -177,16 +176,14 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = request.is_keep_alive and not listener.is_draining
         if listener.has_keep_alive_limits and self._keeps_alive:
             self._keeps_alive = listener.may_keep_alive(self._served, self._opened_at)
-        if not self._decoder.is_reading_body:
+        if self._decoder.body is None:
             self.deadline = monotonic() + listener.write_timeout if listener.write_timeout else NEVER
         if self.peer is not None:
             request.peer = self.peer
         request.exchange = self
-        drive = self._drive = Drive(listener.pipeline.serve(self, request), self._on_served)
-        drive.step()
+        self._drive.start(listener.pipeline.serve(self, request))
 
     def _on_served(self, error: BaseException | None) -> None:
-        self._drive = None
         request, self._request = self._request, None
         if self._is_closing:
             return
@@ -205,7 +202,7 @@ class Connection(asyncio.Protocol):
 
     def _finish_body(self, request: Request | None) -> bool:
         """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
-        if request is None or not self._decoder.is_reading_body:
+        if request is None or self._decoder.body is None:
             return True
         length = request.body.length
         if request.is_expecting_continue or length is None or length > DISCARD_LIMIT:
@@ -231,7 +228,7 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         if transport is None or transport.is_closing():
             return
-        if self._error is not None or self._decoder.is_reading_body:
+        if self._error is not None or self._decoder.body is not None:
             self._is_paused = self._is_reading_paused = False
             self._apply_reading()
             self.deadline = monotonic() + LINGER_SECONDS
@@ -288,7 +285,7 @@ class Connection(asyncio.Protocol):
 
     def _is_body_too_long(self, request: Request) -> bool:
         """An answer before the request has ended: say beforehand when the connection will not outlive it."""
-        if not self._decoder.is_reading_body:
+        if self._decoder.body is None:
             return False
         length = request.body.length
         return request.is_expecting_continue or length is None or length > DISCARD_LIMIT
@@ -365,7 +362,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_busy(self) -> bool:
-        return self._drive is not None or bool(self._decoder.ready)
+        return self._request is not None or bool(self._decoder.ready)
 
     def close_if_idle(self) -> None:
         """Draining: an idle connection is closed, a busy one after its answer."""

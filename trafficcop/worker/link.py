@@ -132,7 +132,9 @@ class Linker:
             handler = self._link_weighted(name, service)
         elif service.highest_random_weight is not None:
             options = service.highest_random_weight
-            children = [self._child(child.name, child.weight, options.health_check is not None) for child in options.services]
+            children = [
+                self._child(child.name, child.weight, options.health_check is not None) for child in options.services
+            ]
             handler = highest_random_weight(name, children)
         else:
             raise ValueError(f"service {name} has no type this version knows")
@@ -146,7 +148,9 @@ class Linker:
         options = service.weighted
         if options is None:
             raise ValueError(f"service {name} is not weighted")
-        children = [self._child(child.name, child.weight, options.health_check is not None) for child in options.services]
+        children = [
+            self._child(child.name, child.weight, options.health_check is not None) for child in options.services
+        ]
         return weighted(name, children, options.sticky)
 
     def _child(self, name: str, weight: int, follows_health: bool) -> Child:
