@@ -188,7 +188,7 @@ class Linker:
 
 
 class ControlForward:
-    """The control process as a server: while it restarts the answer is 503, and nothing is logged as a server's fault."""
+    """The control process as a server: while it restarts the answer is 503, and no server is to blame in the log."""
 
     __slots__ = ("_forward",)
 

@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.05
 
 
 class Runtime:
-    """Everything a worker serves with. `install` swaps the plan; requests under way end with the one they began with."""
+    """Everything a worker serves with. `install` swaps the plan; a request ends with the plan it began with."""
 
     def __init__(self, static: StaticConfiguration, runtime_dir: Path | None = None) -> None:
         self._static = static
