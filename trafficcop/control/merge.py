@@ -43,6 +43,7 @@ class Merged:
     tls_options: dict[str, TLSOptions] = field(default_factory=dict)
     tls_stores: dict[str, TLSStore] = field(default_factory=dict)
     certificates: list[tuple[str, int, StoreCertificate]] = field(default_factory=list)  # provider, index, certificate
+    default_by: dict[str, str] = field(default_factory=dict)  # the provider of the default `options` and `stores`
     issues: list[Issue] = field(default_factory=list)
 
 
@@ -62,6 +63,7 @@ def merge(configurations: Mapping[str, DynamicConfiguration]) -> Merged:
             _merge_tls(merged, provider, configuration.tls, options_by, stores_by)
     _settle_default(merged, merged.tls_stores, stores_by, "TLS store", "tls.stores.default")
     _settle_default(merged, merged.tls_options, options_by, "TLS options", "tls.options.default")
+    merged.default_by = {"options": "".join(options_by[:1]), "stores": "".join(stores_by[:1])}
     if not options_by:
         merged.tls_options[DEFAULT] = TLSOptions()
     return merged

@@ -1,0 +1,132 @@
+"""The entries of a compilation → the Report that the API shows (`pkg/config/runtime`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trafficcop.config.dynamic import Router, RouterObservability, Service
+from trafficcop.config.middlewares import Middleware
+from trafficcop.config.stream import TCPMiddleware, TCPService, UDPService
+from trafficcop.control.ledger import Entry
+from trafficcop.control.names import provider_of, qualify
+from trafficcop.control.spread import RouterEntry, service_of
+from trafficcop.control.streams import StreamRouter, UDPRouterEntry
+from trafficcop.errors import Issue
+from trafficcop.plan.model import Observability
+from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceInfo
+
+_UP = "UP"
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Everything that is compiled, by qualified name."""
+
+    routers: dict[str, RouterEntry]
+    services: dict[str, Entry[Service]]
+    middlewares: dict[str, Entry[Middleware]]
+    tcp_routers: dict[str, StreamRouter]
+    tcp_services: dict[str, Entry[TCPService]]
+    tcp_middlewares: dict[str, Entry[TCPMiddleware]]
+    udp_routers: dict[str, UDPRouterEntry]
+    udp_services: dict[str, Entry[UDPService]]
+
+
+def report(books: Books, issues: Iterable[Issue]) -> Report:
+    _note_users(books)
+    observed: dict[Observability, RouterObservability] = {}
+    return Report(
+        routers={name: _router(entry, observed) for name, entry in books.routers.items()},
+        services={name: _service(entry) for name, entry in books.services.items()},
+        middlewares={name: _middleware(entry) for name, entry in books.middlewares.items()},
+        tcp_routers={name: _tcp_router(entry) for name, entry in books.tcp_routers.items()},
+        tcp_services={name: _tcp_service(entry) for name, entry in books.tcp_services.items()},
+        tcp_middlewares={name: _middleware(entry) for name, entry in books.tcp_middlewares.items()},
+        udp_routers={name: _udp_router(entry) for name, entry in books.udp_routers.items()},
+        udp_services={name: _info(entry) for name, entry in books.udp_services.items()},
+        issues=tuple(dict.fromkeys(issues)),
+    )
+
+
+def _note_users(books: Books) -> None:
+    """Which routers name a service or a middleware, good or not, in the order of their names."""
+    for name, router in sorted(books.routers.items()):
+        _note(books.services, service_of(router), name)
+        for middleware in router.middlewares:
+            _note(books.middlewares, middleware, name)
+    for name, tcp in sorted(books.tcp_routers.items()):
+        _note(books.tcp_services, qualify(tcp.config.service, provider_of(name)), name)
+        for middleware in tcp.middlewares:
+            _note(books.tcp_middlewares, middleware, name)
+    for name, udp in sorted(books.udp_routers.items()):
+        _note(books.udp_services, qualify(udp.config.service, provider_of(name)), name)
+
+
+def _note(entries: Mapping[str, Entry[Any]], name: str, user: str) -> None:
+    entry = entries.get(name)
+    if entry is not None:
+        entry.used_by.append(user)
+
+
+def _router(entry: RouterEntry, observed: dict[Observability, RouterObservability]) -> RouterInfo:
+    config = entry.config
+    router = Router(
+        entry_points=entry.entry_points,
+        middlewares=entry.middlewares,
+        observability=config.observability if entry.parents else _shown(entry.observability, observed),
+        parent_refs=entry.parents,
+        priority=entry.priority,
+        rule=config.rule,
+        rule_syntax=entry.syntax,
+        service=config.service,
+        tls=entry.tls,
+    )
+    return RouterInfo(router, entry.status, tuple(entry.errors), tuple(entry.using), entry.priority)
+
+
+def _shown(given: Observability, observed: dict[Observability, RouterObservability]) -> RouterObservability:
+    """The same few values for thousands of routers: made once each."""
+    shown = observed.get(given)
+    if shown is None:
+        shown = RouterObservability(given.access_logs, given.metrics, given.trace_verbosity, given.tracing)
+        observed[given] = shown
+    return shown
+
+
+def _service(entry: Entry[Service]) -> ServiceInfo:
+    balancer = entry.config.load_balancer
+    # As in Traefik: servers are up until a check says otherwise, those of a service that nobody uses have no status.
+    if balancer is None or not entry.used_by or entry.is_disabled:
+        return _info(entry)
+    status = {server.url: _UP for server in balancer.servers}
+    return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
+
+
+def _tcp_service(entry: Entry[TCPService]) -> ServiceInfo:
+    balancer = entry.config.load_balancer
+    if balancer is None or not entry.used_by or entry.is_disabled:
+        return _info(entry)
+    status = {server.address: _UP for server in balancer.servers}
+    return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
+
+
+def _info(entry: Entry[Service] | Entry[TCPService] | Entry[UDPService]) -> ServiceInfo:
+    return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by))
+
+
+def _middleware(entry: Entry[Middleware] | Entry[TCPMiddleware]) -> MiddlewareInfo:
+    return MiddlewareInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by))
+
+
+def _tcp_router(entry: StreamRouter) -> RouterInfo:
+    config = entry.config
+    router = replace(
+        config, entry_points=entry.entry_points, middlewares=entry.middlewares, priority=entry.priority
+    )
+    return RouterInfo(router, entry.status, tuple(entry.errors), tuple(entry.using), entry.priority)
+
+
+def _udp_router(entry: UDPRouterEntry) -> RouterInfo:
+    return RouterInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.using))

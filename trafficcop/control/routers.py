@@ -1,0 +1,166 @@
+"""HTTP routers → plans: entry points, priority, TLS options, rule, service, middlewares (`pkg/server/router/router.go`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from trafficcop.control.entry_point_models import EntryPoints
+from trafficcop.control.internal import MAX_USER_PRIORITY
+from trafficcop.control.ledger import Ledger
+from trafficcop.control.merge import DEFAULT
+from trafficcop.control.middlewares import Middlewares
+from trafficcop.control.names import Ranks, is_internal, qualify
+from trafficcop.control.rule_book import RuleBook
+from trafficcop.control.services import Services
+from trafficcop.control.spread import RouterEntry, service_of, syntax_of
+from trafficcop.plan.model import RouterPlan
+from trafficcop.rules.ast import Node
+from trafficcop.rules.errors import RuleError
+
+_DEEPEST = 100
+
+
+class Routers:
+    """Compiles routers, roots first; every check is made, so that all mistakes are told at once."""
+
+    def __init__(
+        self,
+        entry_points: EntryPoints,
+        services: Services,
+        middlewares: Middlewares,
+        tls_options: Mapping[str, str],
+        ranks: Ranks,
+        rules: RuleBook,
+        ledger: Ledger,
+    ) -> None:
+        self._entry_points = entry_points
+        self._services = services
+        self._middlewares = middlewares
+        self._tls_options = tls_options  # by qualified name: the error of each, "" when it is good
+        self._ranks = ranks
+        self._rules = rules
+        self._ledger = ledger
+        self._parsed: dict[str, Node] = {}
+
+    def compile(self, routers: Mapping[str, RouterEntry]) -> Iterator[RouterPlan]:
+        """The plans of all routers that can serve, one for each of their entry points."""
+        for entry in routers.values():
+            if not entry.is_disabled:
+                self._check(entry)
+        for entry in routers.values():
+            if not entry.parents and not entry.is_disabled:
+                yield from self._plans(entry)
+
+    def _check(self, entry: RouterEntry) -> None:
+        if not entry.parents:
+            self._bind(entry)
+        self._check_priority(entry)
+        self._check_tls(entry)
+        self._check_service(entry)
+        if entry.middlewares:
+            for error in self._middlewares.check_all(entry, entry.middlewares):
+                entry.blame(error)
+        self._check_rule(entry)
+
+    def _bind(self, entry: RouterEntry) -> None:
+        known = self._entry_points.tcp
+        for index, name in enumerate(entry.entry_points):
+            if name in known:
+                entry.using.append(name)
+                continue
+            text = f'entryPoint "{name}" doesn\'t exist'
+            entry.blame(text, is_critical=False)
+            self._ledger.tell(entry, text + self._ledger.suggest(name, known), "entryPoints", index)
+        if not entry.using:
+            text = "no valid entryPoint for this router"
+            if entry.errors:  # told above
+                entry.blame(text)
+            else:
+                self._ledger.fail(entry, text)
+        elif len(entry.using) > 1:
+            entry.using = sorted(set(entry.using))
+
+    def _check_priority(self, entry: RouterEntry) -> None:
+        if entry.priority == 0:
+            entry.priority = len(entry.config.rule.encode())
+        if entry.priority > MAX_USER_PRIORITY and not is_internal(entry.name):
+            text = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+            self._ledger.fail(entry, text, "priority")
+
+    def _check_tls(self, entry: RouterEntry) -> None:
+        if entry.tls is None:
+            return
+        name = options_name(entry)
+        error = self._tls_options.get(name)
+        if error is None:
+            text = f"building router handler: unknown TLS options: {name}"
+            entry.blame(text)
+            self._ledger.tell(entry, text + self._ledger.suggest(name, self._tls_options), "tls", "options")
+        elif error:  # told where the options stand
+            entry.blame(f"building router handler: building TLS config: {error}")
+
+    def _check_service(self, entry: RouterEntry) -> None:
+        name = service_of(entry)
+        if not name:
+            return
+        error = self._services.check(name)
+        if error:
+            entry.blame(error)
+            if not self._services.exists(name):
+                self._ledger.tell(entry, self._services.missing(name, error), "service")
+            elif is_internal(name):
+                self._ledger.tell(entry, error, "service")
+
+    def _check_rule(self, entry: RouterEntry) -> None:
+        rule = entry.config.rule
+        try:
+            self._parsed[entry.name] = self._rules.parse(rule, "http", "v2" if syntax_of(entry) == "v2" else "v3")
+        except RuleError as error:
+            entry.blame(f"error while parsing rule {rule}: {error.message}")
+            self._ledger.tell_inside(entry, error.message, "rule", rule, error.column if error.line == 1 else 0)
+
+    def _plans(self, entry: RouterEntry) -> Iterator[RouterPlan]:
+        if entry.children:
+            error = self._check_children(entry, 1)
+            if error:
+                entry.blame(f"building child routers muxer: {error}")
+                return
+        for name in entry.using:
+            yield self._plan(entry, name)
+
+    def _check_children(self, entry: RouterEntry, depth: int) -> str:
+        """Leave out the children that cannot serve; the error when none is left."""
+        if depth > _DEEPEST:
+            return self._ledger.fail(entry, f"routers are nested more than {_DEEPEST} deep", "parentRefs")
+        count = len(entry.children)
+        for child in entry.children:
+            if child.children and not child.errors:
+                error = self._check_children(child, depth + 1)
+                if error:
+                    child.blame(f"building child routers muxer: {error}")
+        entry.children = [child for child in entry.children if not child.errors]
+        return "" if entry.children else f"no child routers could be added to muxer ({count} skipped)"
+
+    def _plan(self, entry: RouterEntry, entry_point: str) -> RouterPlan:
+        children = tuple(self._plan(child, entry_point) for child in entry.children)
+        return RouterPlan(
+            name=entry.name,
+            entry_point=entry_point,
+            rule=self._parsed[entry.name],
+            syntax=syntax_of(entry),
+            priority=entry.priority,
+            rank=self._ranks.of(entry.name),
+            middlewares=self._middlewares.acting(entry.middlewares),
+            service="" if children else service_of(entry),
+            children=children,
+            is_tls=entry.tls is not None,
+            tls_options="" if entry.tls is None else options_name(entry),
+            observability=entry.observability,
+            encoded_characters=entry.encoded_characters,
+        )
+
+
+def options_name(entry: RouterEntry) -> str:
+    """The qualified name of the TLS options of a TLS router; `default` belongs to nobody."""
+    given = entry.tls.options if entry.tls is not None else ""
+    return qualify(given, entry.provider) if given and given != DEFAULT else DEFAULT

@@ -1,0 +1,281 @@
+"""HTTP services checked as Traefik builds them: kinds, children, servers, transports (`pkg/server/service/service.go`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from trafficcop.config.dynamic import (
+    Failover,
+    HighestRandomWeight,
+    LoadBalancer,
+    Mirroring,
+    ServersTransport,
+    Service,
+    Weighted,
+)
+from trafficcop.config.shared import WeightedService
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.ledger import Entry, Ledger
+from trafficcop.control.names import provider_of, qualify, qualify_all
+from trafficcop.control.server_urls import url_error
+from trafficcop.plan.model import ServicePlan
+
+KINDS = ("load_balancer", "weighted", "highest_random_weight", "mirroring", "failover")
+MULTI = (
+    "cannot create service: multi-types service not supported, "
+    "consider declaring two different pieces of service instead"
+)
+_STRATEGIES = {"": "WRR", "wrr": "WRR", "p2c": "P2C", "hrw": "HRW", "leasttime": "LeastTime"}
+# Kinds that the data plane cannot serve yet: a router that needs one is disabled rather than served half.
+NOT_YET = {"highest_random_weight": "highestRandomWeight", "mirroring": "mirroring", "failover": "failover"}
+_DEEPEST = 100
+
+
+def internal_services(static: StaticConfiguration) -> dict[str, str]:
+    """Every internal service by name, with the error of one that is not enabled, "" otherwise."""
+    api, metrics = static.api, static.metrics
+    enabled = {
+        "noop": True,
+        "acme-http": any(
+            resolver.acme is not None and resolver.acme.http_challenge is not None
+            for resolver in static.certificates_resolvers.values()
+        ),
+        "api": api is not None,
+        "dashboard": api is not None and api.dashboard,
+        "rest": static.providers.rest is not None,
+        "ping": static.ping is not None,
+        "prometheus": metrics is not None and metrics.prometheus is not None,
+    }
+    called = {"acme-http": "HTTP challenge"}
+    return {
+        f"{name}@internal": "" if is_enabled else f"{called.get(name, name)} is not enabled"
+        for name, is_enabled in enabled.items()
+    }
+
+
+class Services:
+    """Checks services once each, on demand: a service is what its references make of it."""
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry[Service]],
+        transports: Mapping[str, ServersTransport],
+        internal: Mapping[str, str],
+        ledger: Ledger,
+        stack: list[str],
+    ) -> None:
+        self.entries = entries
+        self.plans: dict[str, ServicePlan] = {}
+        self.check_middlewares: Callable[[Entry[Service]], str] = lambda entry: ""
+        self._transports = transports
+        self._internal = internal
+        self._ledger = ledger
+        self._stack = stack
+        self._results: dict[str, str] = {}
+
+    def check(self, name: str) -> str:
+        """Why the service (qualified) cannot be used; "" when it can. Its plan is then in `plans`."""
+        result = self._results.get(name)
+        if result is not None:
+            return result
+        if name.endswith("@internal"):
+            return self._internal.get(name, f"unknown internal service {name}")
+        entry = self.entries.get(name)
+        if entry is None:
+            return f'the service "{name}" does not exist'
+        if entry.is_disabled:  # it could not be decoded
+            return ", ".join(entry.errors)
+        frame = f"service:{name}"
+        if frame in self._stack:
+            trail = "->".join([*self._stack, frame])
+            return self._ledger.fail(entry, f"could not instantiate service {name}: recursion detected in {trail}")
+        if len(self._stack) >= _DEEPEST:
+            return self._ledger.fail(entry, f"services and middlewares are nested more than {_DEEPEST} deep")
+        self._stack.append(frame)
+        result = self._check(entry)
+        self._stack.pop()
+        self._results[name] = result
+        return result
+
+    def is_checked(self, name: str) -> bool:
+        return name in self._results
+
+    def exists(self, name: str) -> bool:
+        return name in self.entries or name in self._internal
+
+    def missing(self, name: str, text: str) -> str:
+        """The text for people about a reference to a service that does not exist."""
+        return text + self._ledger.suggest(name, self.entries)
+
+    def _check(self, entry: Entry[Service]) -> str:
+        service = entry.config
+        kinds = [kind for kind in KINDS if getattr(service, kind) is not None]
+        if len(kinds) > 1:
+            return self._ledger.fail(entry, MULTI)
+        if not kinds:
+            return self._ledger.fail(entry, f'the service "{entry.name}" does not have any type defined')
+        error = self._check_kind(entry)
+        if not error and kinds[0] in NOT_YET:
+            error = self._ledger.fail(entry, f"services of type {NOT_YET[kinds[0]]} are not supported yet")
+        if not error and service.middlewares:
+            error = self.check_middlewares(entry)
+        if error:
+            entry.blame(error)
+        else:
+            self.plans[entry.name] = ServicePlan(entry.name, qualified(entry.name, service))
+        return error
+
+    def _check_kind(self, entry: Entry[Service]) -> str:
+        service = entry.config
+        if service.load_balancer is not None:
+            return self._check_load_balancer(entry, service.load_balancer)
+        if service.weighted is not None:
+            return self._check_weighted(entry, service.weighted)
+        if service.highest_random_weight is not None:
+            return self._check_highest_random_weight(entry, service.highest_random_weight)
+        if service.mirroring is not None:
+            return self._check_mirroring(entry, service.mirroring)
+        assert service.failover is not None  # noqa: S101 - one of the five is set
+        return self._check_failover(entry, service.failover)
+
+    def _check_load_balancer(self, entry: Entry[Service], balancer: LoadBalancer) -> str:
+        ledger = self._ledger
+        if balancer.strategy not in _STRATEGIES:
+            text = f'unsupported load-balancer strategy "{balancer.strategy}"'
+            return ledger.fail(entry, text, "loadBalancer", "strategy")
+        first = ""
+        for index, server in enumerate(balancer.servers):
+            error = url_error(server.url)
+            if error:
+                text = f"error parsing server URL {server.url}: {error}"
+                first = ledger.fail(entry, text, "loadBalancer", "servers", index, "url") if not first else first
+        if first:
+            return first
+        if balancer.servers_transport:
+            name = qualify(balancer.servers_transport, provider_of(entry.name))
+            if name not in self._transports:
+                text = f"servers transport not found {name}"
+                entry.blame(text)
+                near = ledger.suggest(name, self._transports)
+                ledger.tell(entry, text + near, "loadBalancer", "serversTransport")
+                return text
+        return ""
+
+    def _check_child(self, entry: Entry[Service], name: str, *option: str | int) -> str:
+        """Check a service that another one refers to; a missing one is the mistake of the parent."""
+        child = qualify(name, provider_of(entry.name))
+        error = self.check(child)
+        if error and not self.exists(child):
+            self._ledger.tell(entry, self.missing(child, error), *option)
+        return error
+
+    def _check_weighted(self, entry: Entry[Service], weighted: Weighted) -> str:
+        for index, child in enumerate(weighted.services):
+            error = self._check_child(entry, child.name, "weighted", "services", index, "name")
+            if error:
+                return f'building HTTP service "{child.name}": {error}'
+            if weighted.health_check is not None:
+                error = self._check_health(entry, child.name, "weighted", "healthCheck")
+                if error:
+                    return error
+        return ""
+
+    def _check_highest_random_weight(self, entry: Entry[Service], given: HighestRandomWeight) -> str:
+        for index, child in enumerate(given.services):
+            error = self._check_child(entry, child.name, "highestRandomWeight", "services", index, "name")
+            if not error and given.health_check is not None:
+                error = self._check_health(entry, child.name, "highestRandomWeight", "healthCheck")
+            if error:
+                return error
+        return ""
+
+    def _check_mirroring(self, entry: Entry[Service], mirroring: Mirroring) -> str:
+        error = self._check_child(entry, mirroring.service, "mirroring", "service")
+        if error:
+            return error
+        for index, mirror in enumerate(mirroring.mirrors):
+            error = self._check_child(entry, mirror.name, "mirroring", "mirrors", index, "name")
+            if error:
+                return error
+            if not 0 <= mirror.percent <= 100:
+                text = "percent must be between 0 and 100"
+                return self._ledger.fail(entry, text, "mirroring", "mirrors", index, "percent")
+        return ""
+
+    def _check_failover(self, entry: Entry[Service], failover: Failover) -> str:
+        error = self._check_child(entry, failover.service, "failover", "service")
+        if not error and not (failover.errors is not None and failover.errors.status):
+            error = self._check_health(entry, failover.service, "failover", "service")
+        if not error:
+            error = self._check_child(entry, failover.fallback, "failover", "fallback")
+        if not error and failover.health_check is not None:
+            error = self._check_health(entry, failover.fallback, "failover", "healthCheck")
+        return error
+
+    def _check_health(self, entry: Entry[Service], child: str, *option: str) -> str:
+        """Whether a child can tell its parent that it went down (`RegisterStatusUpdater` of each balancer)."""
+        name = qualify(child, provider_of(entry.name))
+        found = self.entries.get(name)
+        if found is None:  # an internal service
+            text = f"child service {child} of {entry.name} not a healthcheck.StatusUpdater (http.HandlerFunc)"
+            return self._ledger.fail(entry, text, *option)
+        kind = _without_health(found.config)
+        if not kind:
+            return ""
+        text = f"cannot register {child} as updater for {entry.name}: "
+        text += f"healthCheck not enabled in config for this {kind} service"
+        return self._ledger.fail(entry, text, *option)
+
+
+def _without_health(service: Service) -> str:
+    """The word for a service that has no health check, "" for one that has."""
+    balancer = service.load_balancer
+    if balancer is not None:
+        return "" if balancer.health_check is not None else _STRATEGIES.get(balancer.strategy, "WRR")
+    for parent, word in (
+        (service.weighted, "WRR"),
+        (service.highest_random_weight, "HRW"),
+        (service.mirroring, "mirroring"),
+        (service.failover, "failover"),
+    ):
+        if parent is not None:
+            return "" if parent.health_check is not None else word
+    return ""
+
+
+def qualified(name: str, service: Service) -> Service:
+    """The service with everything it refers to under its full name."""
+    provider = provider_of(name)
+    balancer = service.load_balancer
+    if balancer is not None:
+        if balancer.servers_transport and "@" not in balancer.servers_transport:
+            transport = qualify(balancer.servers_transport, provider)
+            service = replace(service, load_balancer=replace(balancer, servers_transport=transport))
+    else:
+        service = _qualified_children(service, provider)
+    if service.middlewares:
+        service = replace(service, middlewares=qualify_all(service.middlewares, provider))
+    return service
+
+
+def _qualified_children(service: Service, provider: str) -> Service:
+    if service.weighted is not None:
+        return replace(
+            service, weighted=replace(service.weighted, services=_children(service.weighted.services, provider))
+        )
+    if service.highest_random_weight is not None:
+        given = service.highest_random_weight
+        return replace(service, highest_random_weight=replace(given, services=_children(given.services, provider)))
+    if service.mirroring is not None:
+        mirrors = tuple(replace(mirror, name=qualify(mirror.name, provider)) for mirror in service.mirroring.mirrors)
+        main = qualify(service.mirroring.service, provider)
+        return replace(service, mirroring=replace(service.mirroring, service=main, mirrors=mirrors))
+    if service.failover is not None:
+        main, fallback = qualify_all((service.failover.service, service.failover.fallback), provider)
+        return replace(service, failover=replace(service.failover, service=main, fallback=fallback))
+    return service
+
+
+def _children(services: tuple[WeightedService, ...], provider: str) -> tuple[WeightedService, ...]:
+    return tuple(replace(child, name=qualify(child.name, provider)) for child in services)
