@@ -43,8 +43,7 @@ class CertificateChecks:
 
     def certificates(self) -> None:
         for provider, index, certificate in self._merged.certificates:
-            path = ("tls", "certificates", index)
-            self._check_pair(provider, path, certificate.cert_file, certificate.key_file)
+            self._check_pair(provider, ("tls", "certificates", index), certificate.cert_file, certificate.key_file)
         for name, store in self._merged.tls_stores.items():
             given = store.default_certificate
             if given is not None:

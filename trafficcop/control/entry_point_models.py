@@ -1,4 +1,4 @@
-"""What entry points give to the routers on them: default bindings, middlewares, TLS, observability (`pkg/server/aggregator.go`)."""
+"""What entry points give to the routers on them: default bindings, middlewares, TLS, observability."""
 
 from __future__ import annotations
 

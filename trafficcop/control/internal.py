@@ -1,4 +1,4 @@
-"""The provider `internal`: what Traefik configures for itself from the static options (`pkg/provider/traefik/internal.go`)."""
+"""The provider `internal`: what follows from the static options (`pkg/provider/traefik/internal.go`)."""
 
 from __future__ import annotations
 
@@ -122,7 +122,9 @@ def _add_acme(own: _Own, static: StaticConfiguration) -> None:
         challenge = resolver.acme.http_challenge if resolver.acme is not None else None
         if challenge is not None and challenge.entry_point and challenge.entry_point not in wanted:
             wanted.append(challenge.entry_point)
-    bypassed = tuple(name for name in wanted if name in static.entry_points and static.entry_points[name].allow_acme_by_pass)
+    bypassed = tuple(
+        name for name in wanted if name in static.entry_points and static.entry_points[name].allow_acme_by_pass
+    )
     others = tuple(name for name in wanted if name not in bypassed)
     if others:
         own.route("acme-http", ACME_RULE, others, MAX)
@@ -198,7 +200,5 @@ def _tcp_transport(static: StaticConfiguration) -> TCPServersTransport:
         termination_delay=given.termination_delay,
         tls=None
         if tls is None
-        else TCPTransportTLS(
-            insecure_skip_verify=tls.insecure_skip_verify, root_cas=tls.root_cas, spiffe=tls.spiffe
-        ),
+        else TCPTransportTLS(insecure_skip_verify=tls.insecure_skip_verify, root_cas=tls.root_cas, spiffe=tls.spiffe),
     )

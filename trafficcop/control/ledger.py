@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from trafficcop.control.places import Places
 from trafficcop.errors import Issue
@@ -52,22 +52,22 @@ class Ledger:
         self.issues: list[Issue] = []
         self._suggestions = 0
 
-    def tell(self, entry: Entry[T], text: str, *option: str | int, is_warning: bool = False) -> None:
+    def tell(self, entry: Entry[Any], text: str, *option: str | int, is_warning: bool = False) -> None:
         """Add an Issue about an option of an object."""
         self._add(entry, text, option, "", 0, is_warning)
 
-    def tell_inside(self, entry: Entry[T], text: str, option: str, value: str, column: int) -> None:
+    def tell_inside(self, entry: Entry[Any], text: str, option: str, value: str, column: int) -> None:
         """Add an Issue about one column of the text of an option."""
         self._add(entry, text, (option,), value, column, False)
 
-    def fail(self, entry: Entry[T], text: str, *option: str | int) -> str:
+    def fail(self, entry: Entry[Any], text: str, *option: str | int) -> str:
         """Disable an object and say why; returns the text, for whoever depends on the object."""
         entry.blame(text)
         self._add(entry, text, option, "", 0, False)
         return text
 
     def _add(
-        self, entry: Entry[T], text: str, option: tuple[str | int, ...], value: str, column: int, is_warning: bool
+        self, entry: Entry[Any], text: str, option: tuple[str | int, ...], value: str, column: int, is_warning: bool
     ) -> None:
         name, _, provider = entry.origin.rpartition("@")
         path = (*entry.section, name, *option)
@@ -94,7 +94,9 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-def entries_of(section: Section, objects: Mapping[str, T], broken: Mapping[str, list[str]], empty: T) -> dict[str, Entry[T]]:
+def entries_of(
+    section: Section, objects: Mapping[str, T], broken: Mapping[str, list[str]], empty: T
+) -> dict[str, Entry[T]]:
     """An entry for every object, and a disabled one for every object that could not be decoded."""
     entries = {name: Entry(section, name, config) for name, config in objects.items()}
     for name, errors in broken.items():

@@ -46,7 +46,7 @@ class Middlewares:
         services.check_middlewares = self.check_service
 
     def check(self, name: str) -> str:
-        """Why the middleware (qualified) cannot be used; "" when it can. Its plan is then in `plans`, or it is `idle`."""
+        """Why the middleware (qualified) cannot be used; "" when it can: it is in `plans` then, or `idle`."""
         result = self._results.get(name)
         if result is not None:
             return result

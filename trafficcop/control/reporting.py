@@ -122,9 +122,7 @@ def _middleware(entry: Entry[Middleware] | Entry[TCPMiddleware]) -> MiddlewareIn
 
 def _tcp_router(entry: StreamRouter) -> RouterInfo:
     config = entry.config
-    router = replace(
-        config, entry_points=entry.entry_points, middlewares=entry.middlewares, priority=entry.priority
-    )
+    router = replace(config, entry_points=entry.entry_points, middlewares=entry.middlewares, priority=entry.priority)
     return RouterInfo(router, entry.status, tuple(entry.errors), tuple(entry.using), entry.priority)
 
 

@@ -1,4 +1,4 @@
-"""Routers below routers (`parentRefs`): who is whose child, cycles, and what no request can reach (`ParseRouterTree`)."""
+"""Routers below routers (`parentRefs`): who is whose child, cycles, and what no request can reach."""
 
 from __future__ import annotations
 

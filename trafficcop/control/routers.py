@@ -1,4 +1,4 @@
-"""HTTP routers → plans: entry points, priority, TLS options, rule, service, middlewares (`pkg/server/router/router.go`)."""
+"""HTTP routers → plans: entry points, priority, TLS options, rule, service, middlewares."""
 
 from __future__ import annotations
 

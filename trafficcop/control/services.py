@@ -1,4 +1,4 @@
-"""HTTP services checked as Traefik builds them: kinds, children, servers, transports (`pkg/server/service/service.go`)."""
+"""HTTP services checked as Traefik builds them: kinds, children, servers, transports."""
 
 from __future__ import annotations
 
@@ -149,7 +149,8 @@ class Services:
             error = url_error(server.url)
             if error:
                 text = f"error parsing server URL {server.url}: {error}"
-                first = ledger.fail(entry, text, "loadBalancer", "servers", index, "url") if not first else first
+                first = first or text
+                ledger.tell(entry, text, "loadBalancer", "servers", index, "url")
         if first:
             return first
         if balancer.servers_transport:

@@ -1,4 +1,4 @@
-"""Routers as they are bound to entry points: defaults, models, and the split by entry point (`applyModel` in `pkg/server/aggregator.go`)."""
+"""Routers as they are bound to entry points: defaults, models, the split (`pkg/server/aggregator.go`)."""
 
 from __future__ import annotations
 

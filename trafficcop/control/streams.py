@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 from trafficcop.config.stream import (
     TCPMiddleware,
     TCPRouter,
+    TCPServer,
     TCPServersTransport,
     TCPService,
     UDPRouter,
+    UDPServer,
     UDPService,
 )
 from trafficcop.control.entry_point_models import EntryPoints
@@ -29,8 +30,6 @@ TCP_MIDDLEWARES = ("tcp", "middlewares")
 UDP_ROUTERS = ("udp", "routers")
 UDP_SERVICES = ("udp", "services")
 _DEEPEST = 100
-
-S = TypeVar("S", TCPService, UDPService)
 
 
 class StreamRouter(Entry[TCPRouter]):
@@ -119,14 +118,17 @@ class StreamServices:
         return self._check_balancer(entry)
 
     def _check_balancer(self, entry: Entry[TCPService] | Entry[UDPService]) -> str:
-        balancer = entry.config.load_balancer
-        for index, server in enumerate(balancer.servers if balancer is not None else ()):
+        service = entry.config
+        servers: Iterable[TCPServer | UDPServer] = ()
+        if service.load_balancer is not None:
+            servers = service.load_balancer.servers
+        for index, server in enumerate(servers):
             if not has_port(server.address):
                 # Traefik leaves such a server out and goes on with the others.
                 text = f'address "{server.address}" is not host:port: this server is left out'
                 self._ledger.tell(entry, text, "loadBalancer", "servers", index, "address")
-        if isinstance(entry.config, TCPService) and entry.config.load_balancer is not None:
-            given = entry.config.load_balancer.servers_transport
+        if isinstance(service, TCPService) and service.load_balancer is not None:
+            given = service.load_balancer.servers_transport
             name = qualify(given, provider_of(entry.name))
             if given and name not in self._transports:
                 text = f'no transport configuration found for "{name}"'
@@ -235,9 +237,7 @@ def _check_tls(entry: StreamRouter, tls_options: Mapping[str, str], ledger: Ledg
         entry.blame(f"building TLS config: {error}")
 
 
-def _check_middlewares(
-    entry: StreamRouter, middlewares: Mapping[str, Entry[TCPMiddleware]], ledger: Ledger
-) -> None:
+def _check_middlewares(entry: StreamRouter, middlewares: Mapping[str, Entry[TCPMiddleware]], ledger: Ledger) -> None:
     for index, name in enumerate(entry.middlewares):
         found = middlewares.get(name)
         if found is None:
