@@ -82,8 +82,10 @@ class Ledger:
         if self._suggestions >= _SUGGESTIONS:
             return ""
         self._suggestions += 1
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-        return f" (did you mean {near[0]}?)" if near else ""
+        # Without the providers: what the names have in common there says nothing.
+        bare = {one.partition("@")[0]: one for one in known}
+        near = difflib.get_close_matches(name.partition("@")[0], bare, n=1)
+        return f" (did you mean {bare[near[0]]}?)" if near else ""
 
 
 def dotted(path: Iterable[str | int]) -> str:
