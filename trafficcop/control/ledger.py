@@ -83,7 +83,7 @@ class Ledger:
             return ""
         self._suggestions += 1
         # Without the providers: what the names have in common there says nothing.
-        bare = {one.partition("@")[0]: one for one in known}
+        bare = {one.partition("@")[0]: one for one in known if not one.endswith("@internal")}
         near = difflib.get_close_matches(name.partition("@")[0], bare, n=1)
         return f" (did you mean {bare[near[0]]}?)" if near else ""
 
