@@ -12,7 +12,7 @@ from typing import NamedTuple
 from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response, text_response
 from trafficcop.http.paths import routing_path
 from trafficcop.plan.model import RouterPlan
-from trafficcop.router.bucket import Bucket, Claim
+from trafficcop.router.bucket import Bucket, Claim, bucket_of
 from trafficcop.rules.requirements import Host, required_hosts
 
 
@@ -32,15 +32,15 @@ class HTTPRouter:
         claims: dict[Host | None, list[Claim]] = {}
         for order, entry in enumerate(sorted(entries, key=_precedence)):
             _claim(claims, order, entry, parent)
-        generic = Bucket(claims.pop(None, []))
+        generic = bucket_of(claims.pop(None, []))
         self._generic = generic
-        more = (generic,) if generic else ()
-        self._wildcards = {key.name: Bucket(found, more) for key, found in claims.items() if key and key.is_wildcard}
+        more = () if generic.is_empty else (generic,)
+        self._wildcards = {key.name: bucket_of(found, more) for key, found in claims.items() if key and key.is_wildcard}
         self._hosts: dict[bytes, Bucket] = {}
         for key, found in claims.items():
             if key is not None and not key.is_wildcard:
                 wildcard = self._wildcards.get(_after_label(key.name))
-                self._hosts[key.name] = Bucket(found, more if wildcard is None else (wildcard, *more))
+                self._hosts[key.name] = bucket_of(found, more if wildcard is None else (wildcard, *more))
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         bucket = self._hosts.get(request.host)
