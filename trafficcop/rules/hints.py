@@ -28,6 +28,7 @@ def hints(node: Node, syntax: str) -> tuple[str, ...]:
         if template is not None and leaf.name in _V3_FORMS:
             found.append(
                 f"{leaf.name}: {template[0]} is a template of the v2 syntax and literal text in v3: set"
-                f" `ruleSyntax: v2` on the router (or `core.defaultRuleSyntax: v2`), or write it like {_V3_FORMS[leaf.name]}"
+                " `ruleSyntax: v2` on the router (or `core.defaultRuleSyntax: v2`),"
+                f" or write it like {_V3_FORMS[leaf.name]}"
             )
     return tuple(found)
