@@ -191,6 +191,25 @@ def test_reopen_after_somebody_moved_the_file(tmp_path):
     assert "two" in path.read_text()
 
 
+def test_a_forked_child_may_do_the_rotating(tmp_path, small):
+    path = tmp_path / "x.log"
+    general.configure(Log(file_path=str(path), max_size=1))
+
+    def rotate():
+        general.start_rotating()
+        for number in range(20):
+            general.get_logger("x").error("%03d %s", number, "x" * 95)
+        general.close()
+
+    child = multiprocessing.get_context("fork").Process(target=rotate)
+    child.start()
+    child.join()
+    general.get_logger("x").error("020 parent")
+    general.close()
+    assert [int(line.split()[2]) for line in rotated(path)] == list(range(21))
+    assert len(LogFile(str(path)).backups()) > 1
+
+
 def test_moved_file_is_noticed_without_a_signal(tmp_path):
     file = LogFile(str(tmp_path / "x.log"))
     file.write(b"one\n")
@@ -239,6 +258,14 @@ def test_only_the_newest_backups_are_kept(tmp_path):
         "x-2020-01-04T00-00-00.000.log.gz",
     ]
     assert (tmp_path / "x-notes.log").exists()
+
+
+def test_backups_of_the_same_moment_are_in_order(tmp_path):
+    stem = "x-2020-01-01T00-00-00.000"
+    for name in (f"{stem}-2.log", f"{stem}.log.gz", f"{stem}-10.log", f"{stem}-1.log.gz"):
+        (tmp_path / name).write_bytes(b"")
+    names = [backup.name for backup in LogFile(str(tmp_path / "x.log")).backups()]
+    assert names == [f"{stem}-10.log", f"{stem}-2.log", f"{stem}-1.log.gz", f"{stem}.log.gz"]
 
 
 def test_old_backups_are_deleted(tmp_path):

@@ -17,12 +17,9 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Issue
 
 PENDING_STATIC: dict[str, str] = {
-    "accessLog.addInternals": "lines for internal services",
     "accessLog.dualOutput": "export of access logs",
     "accessLog.otlp": "export of access logs",
-    "api.dashboardName": "dashboard",
-    "api.debug": "debug endpoints",
-    "api.disableDashboardAd": "dashboard",
+    "api.debug": "profiles; /debug/vars answers",
     "certificatesResolvers.*": "certificates from an authority",
     "entryPoints.*.http.tls": "TLS",
     "entryPoints.*.http2": "HTTP/2",

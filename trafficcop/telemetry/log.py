@@ -87,9 +87,9 @@ class LogHandler(logging.Handler):
 def configure(log: Log | None, stream: TextIO | None = None, *, is_rotating: bool = False) -> None:
     """Set the general log up for this process, in place of what was set up before.
 
-    `stream` is where lines go when there is no `filePath` (stdout unless given). Exactly one process of an instance
-    passes `is_rotating`: it renames a file that grew too large; the others notice and open the new one.
-    OSError when the file cannot be opened.
+    `stream` is where lines go when there is no `filePath` (stdout unless given). What is set up before a fork holds
+    for the children too. Exactly one process of an instance passes `is_rotating` or calls `start_rotating`: it renames
+    a file that grew too large; the others notice and open the new one. OSError when the file cannot be opened.
     """
     log = log or Log()
     is_colored, file = False, None
@@ -124,6 +124,13 @@ def _install(handler: LogHandler, level: int) -> None:
 
 def _handlers() -> list[LogHandler]:
     return [handler for handler in logging.getLogger().handlers if isinstance(handler, LogHandler)]
+
+
+def start_rotating() -> None:
+    """Make this process, a child of the one that called `configure`, the one that rotates the log file."""
+    for handler in _handlers():
+        if handler.file is not None:
+            handler.file.start_rotating()
 
 
 def reopen() -> None:

@@ -23,6 +23,7 @@ MEGABYTE = 1024 * 1024
 _DEFAULT_SIZE = 100
 _DAY = 24 * 3600
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}(-\d+)?")
+_STAMP_SIZE = len("2006-01-02T15-04-05.000")
 _STAMP_FORMAT = "%Y-%m-%dT%H-%M-%S"
 
 
@@ -36,14 +37,19 @@ class LogFile:
         self._limit = (max_size or _DEFAULT_SIZE) * MEGABYTE
         self._max_age = max_age
         self._max_backups = max_backups
-        self._is_rotating = is_rotating
+        self._is_rotating = False
         self._descriptor = -1
         self._process = 0
         self._cleaner: threading.Thread | None = None
         self._lock = threading.Lock()
         self._open()
         if is_rotating:
-            self._clean()  # what an earlier process left uncompressed or too old
+            self.start_rotating()
+
+    def start_rotating(self) -> None:
+        """From now on this process is the one that rotates."""
+        self._is_rotating = True
+        self._clean()  # what an earlier process left uncompressed or too old
 
     def _open(self) -> None:
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -145,7 +151,13 @@ class LogFile:
 
     def backups(self) -> list[Path]:
         """Rotated files, newest first."""
-        return sorted((path for path in self.path.parent.iterdir() if self._stamp_of(path)), reverse=True)
+        return sorted(
+            (path for path in self.path.parent.iterdir() if self._stamp_of(path)), key=self._age, reverse=True
+        )
+
+    def _age(self, path: Path) -> tuple[str, int]:
+        stamp = self._stamp_of(path)
+        return stamp[:_STAMP_SIZE], int(stamp[_STAMP_SIZE + 1 :] or "0")
 
     def _stamp_of(self, path: Path) -> str:
         name = path.name.removesuffix(".gz")
