@@ -104,6 +104,20 @@ async def test_dashboard_files(name, type_):
     assert got.body
 
 
+@pytest.mark.parametrize(
+    ("path", "prefix", "status"),
+    [
+        ("/", "/dashboard", 200),
+        ("/", "/dashboard/", 200),
+        ("/dashboard.js", "/gate/dashboard/", 200),
+        ("/none.js", "/dashboard/", 404),
+        ("/", "/gate", 302),
+    ],
+)
+async def test_dashboard_whose_prefix_was_stripped(path, prefix, status):
+    assert (await client().get(path, headers=[("X-Forwarded-Prefix", prefix)])).status == status
+
+
 @pytest.mark.parametrize("path", ["/dashboard/../app.py", "/dashboard/%2e%2e/app.py", "/dashboard/none.js"])
 async def test_dashboard_has_no_other_files(path):
     assert (await client().get(path)).status == 404

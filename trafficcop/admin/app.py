@@ -1,7 +1,6 @@
 """The API and the dashboard as one ASGI application: `create_app(state, static)`.
 
-Workers send it what reaches `api@internal` as it came, and what reaches `dashboard@internal` below
-`<basePath>dashboard`.
+Workers send it what reaches `api@internal` and `dashboard@internal`, with the path that their middlewares have left.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trafficcop.admin.dashboard import Dashboard
+from trafficcop.admin.dashboard import Dashboard, is_stripped
 from trafficcop.admin.state_view import StateView
 from trafficcop.admin.views import Views
 from trafficcop.config.static import API, StaticConfiguration
@@ -59,7 +58,10 @@ class AdminApp:
 
     def respond(self, request: Request) -> Response:
         path = path_of(request.scope)
-        answer = self._find(path)
+        if self._dashboard is not None and is_stripped(request):
+            answer = self._dashboard.find_stripped(path)
+        else:
+            answer = self._find(path)
         if answer is None:
             headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
             return Response("404 page not found\n", 404, headers)

@@ -29,10 +29,15 @@ class Dashboard:
     def find(self, path: str) -> Callable[[Request], Response] | None:
         if path in (self._root, self._root.rstrip("/") + "/", self._path[:-1]):
             return self.redirect
-        name = path.removeprefix(self._path) or "index.html"
-        if not path.startswith(self._path) or name not in self._files:
-            return None
-        return lambda request: self._file(name)
+        return self._find_file(path.removeprefix(self._path)) if path.startswith(self._path) else None
+
+    def find_stripped(self, path: str) -> Callable[[Request], Response] | None:
+        """The same for a path from which a middleware has taken the way to the dashboard."""
+        return self._find_file(path.removeprefix("/"))
+
+    def _find_file(self, name: str) -> Callable[[Request], Response] | None:
+        name = name or "index.html"
+        return (lambda request: self._file(name)) if name in self._files else None
 
     def redirect(self, request: Request) -> Response:
         return RedirectResponse(_prefix_of(request) + self._path, 302)
@@ -44,6 +49,12 @@ class Dashboard:
             "X-Content-Type-Options": "nosniff",
         }
         return Response(self._files[name], headers=headers)
+
+
+def is_stripped(request: Request) -> bool:
+    """Whether a `stripPrefix` took `/dashboard` off, as the router of `dashboard@internal` has it done."""
+    prefixes = request.headers.getlist("X-Forwarded-Prefix")
+    return bool(prefixes) and prefixes[-1].rstrip("/").endswith("/dashboard")
 
 
 def _prefix_of(request: Request) -> str:
