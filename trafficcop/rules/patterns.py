@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import re2
-
 from trafficcop.rules.errors import RuleError
 
 _MEMORY = 4 << 20  # bytes that one expression may take, its caches included
@@ -30,6 +28,8 @@ class Pattern:
 @functools.lru_cache(maxsize=1024)
 def pattern(expression: str, matcher: str, argument: int) -> Pattern:
     """Compile, or tell what is wrong."""
+    import re2  # loaded by who needs it: most configurations have no expression
+
     try:
         return Pattern(re2.compile(expression.encode("utf-8", "surrogateescape"), _options()))
     except re2.error as error:
@@ -42,6 +42,8 @@ def pattern(expression: str, matcher: str, argument: int) -> Pattern:
 
 @functools.cache
 def _options() -> Any:
+    import re2
+
     options = re2.Options()
     options.log_errors = False
     options.never_capture = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re2
-
 from trafficcop.rules.errors import RuleError
 from trafficcop.rules.patterns import Pattern, pattern
 
@@ -34,6 +32,8 @@ def compile_template(
 
 
 def _quote(literal: str) -> str:
+    import re2
+
     return str(re2.escape(literal))
 
 
