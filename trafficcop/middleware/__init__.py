@@ -6,10 +6,16 @@ from trafficcop.middleware import (
     add_prefix,
     basic_auth,
     chain,
+    content_type,
+    encoded_characters,
     headers,
+    ip_allow_list,
+    redirect_regex,
     redirect_scheme,
     replace_path,
+    replace_path_regex,
     strip_prefix,
+    strip_prefix_regex,
 )
 from trafficcop.middleware.context import Builder, MiddlewareContext
 
@@ -19,8 +25,15 @@ MIDDLEWARES: dict[str, Builder] = {
     "add_prefix": add_prefix.build,
     "basic_auth": basic_auth.build,
     "chain": chain.build,
+    "content_type": content_type.build,
+    "encoded_characters": encoded_characters.build,
     "headers": headers.build,
+    "ip_allow_list": ip_allow_list.build,
+    "ip_white_list": ip_allow_list.build_white_list,
+    "redirect_regex": redirect_regex.build,
     "redirect_scheme": redirect_scheme.build,
     "replace_path": replace_path.build,
+    "replace_path_regex": replace_path_regex.build,
     "strip_prefix": strip_prefix.build,
+    "strip_prefix_regex": strip_prefix_regex.build,
 }

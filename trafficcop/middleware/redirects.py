@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.paths import encoded, unescape
+
+_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]").search
+_URL = re.compile(rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(?:#(.*))?", re.DOTALL).fullmatch
+# User information, then a name, an address or a bracketed IPv6 address, then a port of digits.
+_AUTHORITY = re.compile(
+    rb"(?:[^\s@]*@)?(?:\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9\-_.~!$&'()*+,;=<>\"\x80-\xff]*)(?::[0-9]*)?"
+).fullmatch
+_NO_ASCII = re.compile(rb"[\x80-\xff]+")
+_NO_FRAGMENT = re.compile(rb"[^!-~]+|[\"<>\\^`{|}]+")
 
 
 def redirection(request: Request, location: bytes, *, is_permanent: bool) -> Response:
@@ -21,3 +32,28 @@ def request_uri(request: Request) -> bytes:
     raw = request.raw_path or b"/"
     path = encoded(unescape(raw), raw)
     return path if request.query is None else path + b"?" + request.query
+
+
+def location_of(url: bytes) -> bytes:
+    """A URL made by a user's template, encoded well; ValueError for what is none (Go: url.Parse, URL.String)."""
+    if _CONTROLS(url):
+        raise ValueError("invalid control character in URL")
+    parts = _URL(url)
+    assert parts is not None  # noqa: S101 -- every part of the expression may be empty
+    scheme, authority, path, query, fragment = parts.groups()
+    if authority is not None and not _AUTHORITY(authority):
+        raise ValueError("invalid host in URL")
+    if scheme is None and authority is None and b":" in path.partition(b"/")[0]:
+        raise ValueError("first path segment in URL cannot contain colon")
+    result = [] if scheme is None else [scheme.lower(), b":"]
+    if authority is not None:
+        result += [b"//", _NO_ASCII.sub(_escape_match, authority)]
+    is_opaque = scheme is not None and authority is None and not path.startswith(b"/")  # `mailto:somebody`
+    result += [path if is_opaque else encoded(unescape(path), path), query or b""]
+    if fragment:
+        result += [b"#", _NO_FRAGMENT.sub(_escape_match, fragment)]
+    return b"".join(result)
+
+
+def _escape_match(match: re.Match[bytes]) -> bytes:
+    return b"".join([b"%%%02X" % octet for octet in match[0]])

@@ -1,0 +1,44 @@
+"""`replacePathRegex`: the encoded path rewritten by an expression; the old one goes along in a header."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from trafficcop.config.middlewares import ReplacePathRegex as Configuration
+from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.paths import encoded, is_clean, unclean_path, unescape
+from trafficcop.middleware.patterns import Pattern, Replacement
+
+
+class ReplacePathRegex:
+    __slots__ = ("_pattern", "_replacement", "next")
+
+    def __init__(self, pattern: Pattern, replacement: Replacement, next: Handler) -> None:
+        self._pattern = pattern
+        self._replacement = replacement
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        old = request.raw_path
+        if self._pattern.search(old) is None:
+            return self.next(request)
+        request.headers.fields.append((b"X-Replaced-Path", old))
+        new = self._replacement.in_all(old)
+        try:
+            path = unescape(new)
+        except ValueError as error:
+            return Ready(text_response(500, str(error).encode()))
+        new = encoded(path, new)
+        if new and (not new.startswith(b"/") or not is_clean(new)):
+            return Ready(unclean_path())
+        request.raw_path = new
+        return self.next(request)
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    try:
+        pattern = Pattern(config.regex.strip())
+    except ValueError as error:
+        raise ValueError(f"error compiling regular expression {config.regex}: {error}") from None
+    return ReplacePathRegex(pattern, Replacement(pattern, config.replacement.strip()), next)
