@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from trafficcop.config.document import Document
 from trafficcop.config.static import StaticConfiguration
@@ -19,5 +18,5 @@ class Launch:
 
     static: StaticConfiguration
     environ: Mapping[str, str]
-    config_file: Path | None = None
+    config_file: str | None = None
     document: Document | None = None

@@ -26,10 +26,14 @@ _DEFAULT = (signal.SIGTERM, signal.SIGCHLD)
 
 
 class Child:
-    """One role in one process at a time. `main` is what it runs; its return value is the exit code."""
+    """One role in one process at a time. `main` is what it runs; its return value is the exit code.
 
-    def __init__(self, name: str, main: Callable[[], int]) -> None:
+    `tag` is what `ps` shows of it beside the name of the program: four letters are all there is room for.
+    """
+
+    def __init__(self, name: str, tag: str, main: Callable[[], int]) -> None:
         self.name = name
+        self.tag = tag
         self.pid = 0
         self.is_ready = False
         self.was_ever_ready = False
@@ -61,7 +65,7 @@ class Child:
             for signum in _DEFAULT:
                 signal.signal(signum, signal.SIG_DFL)
             kernel.die_with_parent(supervisor)
-            kernel.name_process(f"trafficcop-{self.name.replace('worker ', 'w')}")
+            kernel.name_process(f"trafficcop-{self.tag}")
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             gc.enable()
             code = self._main()

@@ -1,0 +1,143 @@
+"""The control process: providers in, plans out to the workers, and the API for whoever wants to look."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.control.channel import Channel
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
+from trafficcop.control.launch import Launch
+from trafficcop.control.providers import Provider, build_providers
+from trafficcop.control.state import State
+from trafficcop.control.watcher import Watcher
+from trafficcop.errors import Issue
+from trafficcop.providers.file import FileProvider
+
+logger = logging.getLogger(__name__)
+
+# Compiling a large configuration takes a second of CPU. At this nice value a worker that wants the same CPU gets
+# three quarters of it and runs first when it wakes, so that a reload does not show in the latency of requests.
+NICE = 5
+_RETRY_SECONDS = 1.0
+_RETRY_LIMIT_SECONDS = 30.0
+
+
+class Control:
+    """The life of the control process: start the channel, follow the providers, publish what they say."""
+
+    def __init__(self, launch: Launch, directory: Path, report_ready: Callable[[], None]) -> None:
+        self.state = State()
+        self._launch = launch
+        self._directory = directory
+        self._report_ready = report_ready
+        self._channel = Channel(directory / "control.sock", self._note_workers)
+        self._watcher = Watcher(launch.static, self._publish)
+        self._providers: list[Provider] = []
+        self._told: frozenset[Issue] = frozenset()
+        self._stop = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Serve until `stop`."""
+        await self._channel.start()
+        logger.info("Starting provider aggregator aggregator.ProviderAggregator")
+        self._providers = build_providers(self._launch)
+        tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
+        tasks.append(asyncio.create_task(self._watcher.run()))
+        tasks += self._api()
+        self._report_ready()
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()
+                raise RuntimeError(f"{task.get_name()} ended before its time")
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await self._channel.close()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def reload(self) -> None:
+        """SIGHUP: providers that can read their source anew do so."""
+        for provider in self._providers:
+            if isinstance(provider, FileProvider):
+                provider.reload()
+
+    # === providers in, plans out ===
+
+    async def _follow(self, provider: Provider) -> None:
+        """Hand every message of a provider to the watcher; one that fails is started again, ever more slowly."""
+        delay = _RETRY_SECONDS
+        while True:
+            logger.info("Starting provider %s", provider.name)
+            try:
+                async for message in provider.provide():
+                    delay = _RETRY_SECONDS
+                    self._watcher.accept(message)
+            except Exception:
+                logger.exception("Cannot start the provider %s; trying again in %.0f s", provider.name, delay)
+            else:
+                logger.error("The provider %s has ended; starting it again in %.0f s", provider.name, delay)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _RETRY_LIMIT_SECONDS)
+
+    def _publish(
+        self, configurations: Mapping[str, DynamicConfiguration], issues: Mapping[str, Sequence[Issue]]
+    ) -> None:
+        told = [issue for of_provider in issues.values() for issue in of_provider]
+        compiled, report = compile(self._launch.static, configurations, told)
+        plan = replace(compiled, version=self.state.plan.version + 1)
+        self._tell(report.issues)
+        self.state.publish(plan, report, configurations, issues)
+        self._channel.push(plan)
+        logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
+
+    def _tell(self, issues: Sequence[Issue]) -> None:
+        """Log what was not wrong before: a reload of a thousand routers need not repeat a thousand old errors."""
+        for issue in issues:
+            if issue not in self._told:
+                logger.log(logging.WARNING if issue.is_warning else logging.ERROR, "%s", issue)
+        self._told = frozenset(issues)
+
+    def _note_workers(self) -> None:
+        self.state.workers = tuple(self._channel.workers[index] for index in sorted(self._channel.workers))
+
+    # === the API ===
+
+    def _api(self) -> list[asyncio.Task[None]]:
+        if self._launch.static.api is None:
+            return []
+        # Imported here: the libraries of the API are of no use to an instance without one.
+        from trafficcop.admin.app import create_app
+        from trafficcop.admin.server import serve
+
+        app = create_app(self.state, self._launch.static)
+        return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
+
+
+def run(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> int:
+    """The main function of the control process."""
+    os.nice(NICE)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(launch, directory, report_ready))
+    return 0
+
+
+async def _serve(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> None:
+    control = Control(launch, directory, report_ready)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, control.stop)
+    loop.add_signal_handler(signal.SIGHUP, control.reload)
+    await control.serve()

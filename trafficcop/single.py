@@ -1,0 +1,56 @@
+"""All three roles in one process (`workers: 0`), for debugging and tests: one loop, no restarts, the same code."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import uvloop
+
+from trafficcop.control.launch import Launch
+from trafficcop.control.main import Control
+from trafficcop.machine.sockets import Sockets
+from trafficcop.machine.systemd import Notifier
+from trafficcop.worker.main import Seat, Worker
+
+logger = logging.getLogger(__name__)
+
+
+def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
+    """Serve until a signal says otherwise. The exit code of the program."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(launch, sockets, directory))
+    logger.info("Shutting down")
+    return 0
+
+
+async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
+    notifier = Notifier(launch.environ)
+    control = Control(launch, directory, _nobody)
+    worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], notifier.ready))
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        logger.info("I have to go...")
+        logger.info("Stopping server gracefully")
+        notifier.stopping()
+        worker.stop()
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop)
+    loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
+    loop.add_signal_handler(signal.SIGHUP, control.reload)
+    controlling = asyncio.create_task(control.serve())
+    working = asyncio.create_task(worker.serve())
+    await asyncio.wait({controlling, working}, return_when=asyncio.FIRST_COMPLETED)
+    # Whichever ended first: a worker that was told to, or a role that failed, whose error is raised here.
+    worker.stop()
+    await working
+    control.stop()
+    await controlling
+
+
+def _nobody() -> None:
+    """There is no supervisor to report to."""

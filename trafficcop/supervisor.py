@@ -1,0 +1,255 @@
+"""The parent process: binds every socket and keeps it, starts the others and starts them again, passes signals on.
+
+Standard library only and no event loop: what cannot fail need not be restarted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.control import main as control
+from trafficcop.control.launch import Launch as Launch
+from trafficcop.machine import kernel
+from trafficcop.machine.children import Child
+from trafficcop.machine.sockets import BindError, Sockets, open_sockets
+from trafficcop.machine.systemd import Notifier, passed_sockets
+from trafficcop.worker import main as worker
+
+logger = logging.getLogger(__name__)
+
+# What a stop may take beyond the grace time of the entry points (Traefik `cmd/traefik/traefik.go` waits as long).
+_CLEANUP_SECONDS = 10.0
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)
+_SOCKET_PATH_LIMIT = 107 - len("/trafficcop-12345678/control.sock")
+
+
+def run(launch: Launch) -> int:
+    """Serve until a signal says otherwise. The exit code of the program."""
+    static = launch.static
+    count = kernel.usable_cpus() if static.workers is None else static.workers
+    try:
+        sockets = open_sockets(static.entry_points, max(count, 1), passed_sockets(launch.environ))
+    except BindError as error:
+        logger.error("%s", error)
+        return 1
+    directory = private_directory(launch.environ)
+    try:
+        if count == 0:
+            from trafficcop import single
+
+            return single.run(launch, sockets, directory)
+        return Supervisor(launch, sockets, directory).run()
+    finally:
+        sockets.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def private_directory(environ: Mapping[str, str]) -> Path:
+    """A new directory for our Unix sockets that nobody else may enter, where the path fits into a socket address."""
+    bases = [environ[name] for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR") if environ.get(name)]
+    for base in (*bases, tempfile.gettempdir(), "/dev/shm"):  # noqa: S108 - made with a random name and mode 0700
+        if len(base) <= _SOCKET_PATH_LIMIT:
+            with contextlib.suppress(OSError):  # not there, or read-only: the next will do
+                return Path(tempfile.mkdtemp(prefix="trafficcop-", dir=base))
+    raise OSError(f"no directory for our sockets: none of {bases} can be written to, set XDG_RUNTIME_DIR")
+
+
+class Supervisor:
+    """The children of one instance, from their first start to the last one's end."""
+
+    def __init__(self, launch: Launch, sockets: Sockets, directory: Path) -> None:
+        self._launch = launch
+        self._sockets = sockets
+        self._directory = directory
+        self._status_reader, self._status_writer = os.pipe()
+        self._wakeup_reader, self._wakeup_writer = os.pipe()
+        for descriptor in (self._status_reader, self._wakeup_reader, self._wakeup_writer):
+            os.set_blocking(descriptor, False)
+        self._control = Child("control", "ctl", self._run_control)
+        self._workers = [
+            Child(f"worker {index}", f"w{index}", partial(self._run_worker, index))
+            for index in range(len(sockets.of_worker))
+        ]
+        self._by_name = {child.name: child for child in (self._control, *self._workers)}
+        self._notifier = Notifier(launch.environ)
+        self._next_beat = 0.0
+        self._was_ready = False
+        self._is_stopping = False
+        self._deadline: float | None = None  # of a stop
+        self._was_control_told = False
+        self._exit_code: int | None = None
+
+    # === what the children run ===
+
+    def _run_worker(self, index: int) -> int:
+        self._sockets.keep_only(index)
+        sockets = self._sockets.of_worker[index]
+        return worker.run(
+            worker.Seat(self._launch.static, index, self._directory, sockets, partial(self._report, f"worker {index}"))
+        )
+
+    def _run_control(self) -> int:
+        self._sockets.keep_only(None)
+        return control.run(self._launch, self._directory, partial(self._report, "control"))
+
+    def _report(self, name: str) -> None:
+        os.write(self._status_writer, f"{name}={os.getpid()}\n".encode())
+
+    # === the loop ===
+
+    def run(self) -> int:
+        self._take_signals()
+        # What is imported now is shared by all: keep the collector from touching, and so copying, those pages.
+        gc.collect()
+        gc.freeze()
+        for child in self._by_name.values():
+            child.start()
+        poll = select.poll()
+        poll.register(self._wakeup_reader, select.POLLIN)
+        poll.register(self._status_reader, select.POLLIN)
+        while self._exit_code is None:
+            poll.poll(self._patience())
+            self._hear_children()
+            for signum in _read(self._wakeup_reader):
+                self._on_signal(signal.Signals(signum))
+            self._reap()
+            self._do_what_is_due()
+        return self._exit_code
+
+    def _take_signals(self) -> None:
+        signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        for signum in _HANDLED:
+            signal.signal(signum, _awaken)
+
+    def _patience(self) -> float | None:
+        """Milliseconds until something is due, None when nothing is."""
+        times = [child.restart_at for child in self._by_name.values() if child.restart_at is not None]
+        if self._deadline is not None:
+            times.append(self._deadline)
+        if self._next_beat:
+            times.append(self._next_beat)
+        return max(0.0, min(times) - time.monotonic()) * 1000 if times else None
+
+    def _hear_children(self) -> None:
+        for line in _read(self._status_reader).decode().splitlines():
+            name, _, pid = line.partition("=")
+            child = self._by_name[name]
+            if child.pid == int(pid):  # not the word of one that has died meanwhile
+                child.mark_ready()
+        if not self._was_ready and all(child.is_ready for child in self._workers):
+            self._was_ready = True
+            self._notifier.ready()
+            if self._notifier.watchdog_interval:
+                self._next_beat = time.monotonic()
+            logger.info("Serving with %d workers", len(self._workers))
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            # As process 1 of a container we are given the orphans of others, too.
+            for child in self._by_name.values():
+                if child.pid == pid:
+                    child.died(status, is_expected=self._is_stopping)
+
+    def _do_what_is_due(self) -> None:
+        if self._is_stopping:
+            self._go_on_stopping()
+            return
+        if all(child.has_failed and not child.was_ever_ready for child in self._workers):
+            logger.error("No worker could be started")
+            self._stop_now(1)
+            return
+        now = time.monotonic()
+        for child in self._by_name.values():
+            if child.restart_at is not None and child.restart_at <= now:
+                child.start()
+        if self._next_beat and self._next_beat <= now and any(child.is_ready for child in self._workers):
+            self._notifier.alive()
+            self._next_beat = now + self._notifier.watchdog_interval
+
+    # === signals and the end ===
+
+    def _on_signal(self, signum: signal.Signals) -> None:
+        if signum in (signal.SIGTERM, signal.SIGINT):
+            if self._is_stopping:
+                logger.warning("%s again: stopping at once", signum.name)
+                self._stop_now(128 + signum)
+            else:
+                self._begin_stop()
+        elif signum == signal.SIGUSR1:
+            for child in self._by_name.values():
+                child.send(signal.SIGUSR1)
+        elif signum == signal.SIGHUP:
+            self._control.send(signal.SIGHUP)
+
+    def _begin_stop(self) -> None:
+        logger.info("I have to go...")
+        logger.info("Stopping server gracefully")
+        self._is_stopping = True
+        self._notifier.stopping()
+        self._deadline = time.monotonic() + grace_seconds(self._launch.static) + _CLEANUP_SECONDS
+        # The workers hold the last ends from now on: when they stop accepting, connections are refused.
+        self._sockets.close()
+        for child in self._workers:
+            child.send(signal.SIGTERM)
+
+    def _go_on_stopping(self) -> None:
+        """Workers, then control, then us: what a draining worker asks of the API is still answered."""
+        if self._exit_code is not None:
+            return
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            logger.error("Stopping took too long: ending what is left")
+            self._stop_now(1)
+        elif any(child.pid for child in self._workers) or (self._control.pid and self._was_control_told):
+            return
+        elif self._control.pid:
+            self._was_control_told = True
+            self._control.send(signal.SIGTERM)
+        else:
+            logger.info("Server stopped")
+            logger.info("Shutting down")
+            self._exit_code = 0
+
+    def _stop_now(self, code: int) -> None:
+        self._is_stopping = True
+        self._exit_code = code
+        for child in self._by_name.values():
+            child.send(signal.SIGKILL)
+        for child in self._by_name.values():
+            if child.pid:
+                os.waitpid(child.pid, 0)
+                child.pid = 0
+
+
+def grace_seconds(static: StaticConfiguration) -> float:
+    """The longest that draining an entry point may take."""
+    cycles = [entry_point.transport.life_cycle for entry_point in static.entry_points.values()]
+    return max((c.request_accept_grace_timeout.seconds + c.grace_time_out.seconds for c in cycles), default=0.0)
+
+
+def _awaken(signum: int, frame: object) -> None:
+    """A handler must exist for the wake-up descriptor to be written; the loop does the rest."""
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except BlockingIOError:
+        return b""

@@ -1,0 +1,153 @@
+"""A worker process: one event loop that serves the entry points with the newest plan that control has sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
+from trafficcop.worker.channel import Channel
+from trafficcop.worker.link import Linked, Linker
+from trafficcop.worker.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+# Connections wait in the queue for the first plan, instead of getting a 404 from a router that is still starting.
+# When control cannot send one, saying 404 after all is better than saying nothing.
+_FIRST_PLAN_SECONDS = 10.0
+# A worker makes few objects that live long: the collector's default of 700 would have it look at each of them often.
+_GC_THRESHOLDS = (20_000, 20, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a worker is given when it starts. The next one on the same seat is given the same sockets."""
+
+    static: StaticConfiguration
+    index: int
+    directory: Path  # where control's sockets are
+    sockets: Mapping[str, socket.socket]
+    report_ready: Callable[[], None]
+
+
+class Worker:
+    """The life of a worker: follow control's plans, serve, drain when told."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
+        self._runtime = Runtime(seat.static, seat.directory)
+        self._plans = _Plans(seat, self._runtime)
+        self._stop = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Serve until `stop`, then drain."""
+        for name, sock in self._seat.sockets.items():
+            if sock.type == socket.SOCK_STREAM:  # datagrams are not served yet: `config/pending.py` says so
+                self._runtime.listen(name, sock)
+        following = asyncio.create_task(self._plans.follow())
+        stopping = asyncio.create_task(self._stop.wait())
+        first_plan = asyncio.create_task(self._plans.first.wait())
+        waiting = {following, stopping, first_plan}
+        await asyncio.wait(waiting, timeout=_FIRST_PLAN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        first_plan.cancel()
+        if not self._stop.is_set():
+            await self._runtime.start()
+            self._seat.report_ready()
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            if following.done():
+                following.result()  # it never ends but by a bug
+            self._runtime.refuse()
+            await self._runtime.drain()
+        finally:
+            for task in (following, stopping):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def reopen_logs(self) -> None:
+        self._runtime.reopen_logs()
+
+
+class _Plans:
+    """Links the parts of a plan as they come in, one a turn of the loop, and swaps when the last has been linked."""
+
+    def __init__(self, seat: Seat, runtime: Runtime) -> None:
+        self.first = asyncio.Event()
+        self._seat = seat
+        self._runtime = runtime
+        self._channel = Channel(seat.directory / "control.sock", self._hello)
+        self._version = 0
+        self._coming: Linker | None = None
+        self._coming_version = 0
+
+    def _hello(self) -> Hello:
+        return Hello(self._seat.index, os.getpid(), self._version)
+
+    async def follow(self) -> None:
+        async for message in self._channel.messages():
+            if isinstance(message, PlanPart):
+                self._take(message)
+            elif isinstance(message, Health):
+                self._runtime.apply_health(message)
+            else:  # control is gone, and with it the rest of a plan that it was sending
+                self._coming, self._coming_version = None, 0
+            # A part that is in the buffer already would be linked in the same turn of the loop.
+            await asyncio.sleep(0)
+
+    def _take(self, part: PlanPart) -> None:
+        if part.version != self._coming_version:
+            self._coming, self._coming_version = self._runtime.linker(), part.version
+        if self._coming is None:
+            return  # the rest of a plan that was refused
+        try:
+            self._coming.add(part)
+            if part.is_last:
+                self._swap(self._coming.finish(), part.version)
+        except Exception as error:
+            self._coming = None
+            logger.exception("Configuration %d cannot be linked", part.version)
+            reason = f"{type(error).__name__}: {error}"
+            self._channel.send(Nack(self._seat.index, part.version, self._version, reason))
+
+    def _swap(self, linked: Linked, version: int) -> None:
+        is_first, self._version = self._version == 0, version
+        self._coming, self._coming_version = None, 0
+        self._runtime.install(linked)
+        if is_first:
+            # What the first plan made lives long: take it out of the collector's sight before the first request.
+            # Later plans are left to it, or else the cycles of a retired plan would never be freed.
+            gc.collect()
+            gc.freeze()
+        self._channel.send(Ack(self._seat.index, version))
+        self.first.set()
+
+
+def run(seat: Seat) -> int:
+    """The main function of a worker process."""
+    gc.set_threshold(*_GC_THRESHOLDS)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(seat))
+    return 0
+
+
+async def _serve(seat: Seat) -> None:
+    worker = Worker(seat)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, worker.stop)
+    loop.add_signal_handler(signal.SIGUSR1, worker.reopen_logs)
+    await worker.serve()
