@@ -25,6 +25,7 @@ from trafficcop.machine import kernel
 from trafficcop.machine.children import Child
 from trafficcop.machine.sockets import BindError, Sockets, open_sockets
 from trafficcop.machine.systemd import Notifier, passed_sockets
+from trafficcop.telemetry import log
 from trafficcop.worker import main as worker
 
 logger = logging.getLogger(__name__)
@@ -194,6 +195,7 @@ class Supervisor:
             else:
                 self._begin_stop()
         elif signum == signal.SIGUSR1:
+            log.reopen()
             for child in self._by_name.values():
                 child.send(signal.SIGUSR1)
         elif signum == signal.SIGHUP:

@@ -28,10 +28,17 @@ class Origin(http.server.BaseHTTPRequestHandler):
         """Not a word."""
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that left is what some tests are about."""
+
+
 @pytest.fixture(scope="session")
 def origin() -> Iterator[int]:
     """The port of a server that instances route to."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Origin)
+    server = Server(("127.0.0.1", 0), Origin)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server.server_port

@@ -16,11 +16,14 @@ from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
 from trafficcop.control.launch import Launch
+from trafficcop.control.names import qualify
 from trafficcop.control.providers import Provider, build_providers
+from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.state import State
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
 from trafficcop.providers.file import FileProvider
+from trafficcop.telemetry import log
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +43,10 @@ class Control:
         self._directory = directory
         self._report_ready = report_ready
         self._channel = Channel(directory / "control.sock", self._note_workers)
-        self._watcher = Watcher(launch.static, self._publish)
-        self._providers: list[Provider] = []
+        self._providers = build_providers(launch)
+        required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""
+        self._watcher = Watcher(launch.static, self._publish, required=required)
+        self._rules = RuleBook()  # what a reload does not change is not parsed again
         self._told: frozenset[Issue] = frozenset()
         self._stop = asyncio.Event()
 
@@ -49,7 +54,6 @@ class Control:
         """Serve until `stop`."""
         await self._channel.start()
         logger.info("Starting provider aggregator aggregator.ProviderAggregator")
-        self._providers = build_providers(self._launch)
         tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
         tasks += self._api()
@@ -96,8 +100,8 @@ class Control:
     def _publish(
         self, configurations: Mapping[str, DynamicConfiguration], issues: Mapping[str, Sequence[Issue]]
     ) -> None:
-        told = [issue for of_provider in issues.values() for issue in of_provider]
-        compiled, report = compile(self._launch.static, configurations, told)
+        told = [qualified(issue, provider) for provider, found in issues.items() for issue in found]
+        compiled, report = compile(self._launch.static, configurations, told, rules=self._rules)
         plan = replace(compiled, version=self.state.plan.version + 1)
         self._tell(report.issues)
         self.state.publish(plan, report, configurations, issues)
@@ -127,9 +131,18 @@ class Control:
         return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
 
 
+def qualified(issue: Issue, provider: str) -> Issue:
+    """The Issue with the name of its object as all others see it: a provider knows only its own."""
+    if len(issue.owner) != 3:
+        return issue
+    protocol, kind, name = issue.owner
+    return replace(issue, owner=(protocol, kind, qualify(name, provider)))
+
+
 def run(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> int:
     """The main function of the control process."""
     os.nice(NICE)
+    log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, directory, report_ready))
     return 0
@@ -140,4 +153,5 @@ async def _serve(launch: Launch, directory: Path, report_ready: Callable[[], Non
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, control.stop)
     loop.add_signal_handler(signal.SIGHUP, control.reload)
+    loop.add_signal_handler(signal.SIGUSR1, log.reopen)
     await control.serve()

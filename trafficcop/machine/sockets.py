@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from trafficcop.config.address import Address, parse_address
 from trafficcop.config.entry_points import EntryPoint
 
 _BACKLOG = 4096
@@ -23,41 +24,6 @@ _KEEP_ALIVE_INTERVAL = 15
 
 class BindError(Exception):
     """An entry point that cannot listen: one line that says which, where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """`[host]:port[/tcp|/udp]`."""
-
-    host: str
-    port: int
-    is_udp: bool = False
-
-    @classmethod
-    def of(cls, text: str) -> Address:
-        """Read `text`; ValueError says what is wrong with it."""
-        address, _, protocol = text.partition("/")
-        if protocol.lower() not in ("", "tcp", "udp"):
-            raise ValueError(f"invalid protocol: {protocol}")
-        host, colon, port = address.rpartition(":")
-        if not colon:
-            raise ValueError(f"address {text}: missing port in address")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"address {text}: too many colons in address, write an IPv6 host in brackets")
-        return cls(host, _port(port, text), protocol.lower() == "udp")
-
-
-def _port(port: str, text: str) -> int:
-    if port == "":
-        return 0
-    if port.isascii() and port.isdigit() and int(port) < 65536:
-        return int(port)
-    try:
-        return socket.getservbyname(port)
-    except OSError:
-        raise ValueError(f"address {text}: invalid port {port!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +52,7 @@ def open_sockets(
     with ExitStack() as opened:
         for name, entry_point in entry_points.items():
             try:
-                address = Address.of(entry_point.address)
+                address = parse_address(entry_point.address)
             except ValueError as error:
                 raise BindError(f"entry point {name}: {error}") from None
             if passed and name in passed:
@@ -101,13 +67,17 @@ def open_sockets(
     return Sockets(of_worker)
 
 
+def _is_udp(address: Address) -> bool:
+    return address.protocol == "udp"
+
+
 def _checked(name: str, sock: socket.socket, address: Address) -> socket.socket:
-    expected = socket.SOCK_DGRAM if address.is_udp else socket.SOCK_STREAM
+    expected = socket.SOCK_DGRAM if _is_udp(address) else socket.SOCK_STREAM
     if sock.type != expected:
-        kind = "udp" if address.is_udp else "tcp"
+        kind = "udp" if _is_udp(address) else "tcp"
         raise BindError(f"entry point {name}: the socket passed by systemd is not of protocol {kind}")
     sock.setblocking(False)
-    if not address.is_udp:
+    if not _is_udp(address):
         _tune(sock)
     return sock
 
@@ -126,7 +96,7 @@ def _bind(name: str, entry_point: EntryPoint, address: Address, workers: int, op
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, int(workers > 1 or entry_point.reuse_port))
             target = sock.getsockname()  # port 0: all workers on the one that was given to the first
             sockets.append(sock)
-        if not address.is_udp:
+        if not _is_udp(address):
             for sock in sockets:
                 sock.listen(_BACKLOG)
     except OSError as error:
@@ -135,7 +105,7 @@ def _bind(name: str, entry_point: EntryPoint, address: Address, workers: int, op
 
 
 def _resolve(address: Address) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    kind = socket.SOCK_DGRAM if address.is_udp else socket.SOCK_STREAM
+    kind = socket.SOCK_DGRAM if _is_udp(address) else socket.SOCK_STREAM
     if address.host in ("", "0.0.0.0", "::"):
         # As Go: an unspecified address means every address of both families, where the machine has both.
         if _has_ipv6(kind):
@@ -157,11 +127,11 @@ def _has_ipv6(kind: int) -> bool:
 
 
 def _socket(family: socket.AddressFamily, address: Address) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_DGRAM if address.is_udp else socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_DGRAM if _is_udp(address) else socket.SOCK_STREAM)
     sock.setblocking(False)
     if family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.host not in ("", "0.0.0.0", "::")))
-    if not address.is_udp:  # with UDP the option would let a second process take our datagrams
+    if not _is_udp(address):  # with UDP the option would let a second process take our datagrams
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _tune(sock)
     return sock

@@ -17,6 +17,7 @@ import uvloop
 
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
+from trafficcop.telemetry import log
 from trafficcop.worker.channel import Channel
 from trafficcop.worker.link import Linked, Linker
 from trafficcop.worker.runtime import Runtime
@@ -80,7 +81,9 @@ class Worker:
         self._stop.set()
 
     def reopen_logs(self) -> None:
+        """SIGUSR1: somebody has moved the files."""
         self._runtime.reopen_logs()
+        log.reopen()
 
 
 class _Plans:
