@@ -49,7 +49,7 @@ class Admission:
             refusal = self._judge_underscores(request)
             if refusal is not None:
                 return refusal
-        if request.raw_path[:1] != b"/":
+        if request.raw_path[:1] != b"/" or request.method == b"CONNECT":
             refusal = self._read_odd_target(request)
             if refusal is not None:
                 return refusal
