@@ -28,7 +28,7 @@ MULTI = (
 )
 _STRATEGIES = {"": "WRR", "wrr": "WRR", "p2c": "P2C", "hrw": "HRW", "leasttime": "LeastTime"}
 # Kinds that the data plane cannot serve yet: a router that needs one is disabled rather than served half.
-NOT_YET = {"highest_random_weight": "highestRandomWeight", "mirroring": "mirroring", "failover": "failover"}
+NOT_YET = {"mirroring": "mirroring", "failover": "failover"}
 _DEEPEST = 100
 
 

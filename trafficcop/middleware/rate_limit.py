@@ -1,0 +1,61 @@
+"""`rateLimit`: so many requests of one source in a period; a few more wait a little."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from trafficcop.config.middlewares import RateLimit as Configuration
+from trafficcop.config.scalars import Duration
+from trafficcop.http.body import Bytes
+from trafficcop.http.headers import Headers
+from trafficcop.http.messages import Handler, Ready, Request, Response
+from trafficcop.http.status import STATUS_TEXT
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.source import Source, source_criterion
+from trafficcop.store.local import NANOSECONDS, TokenBuckets
+
+
+class RateLimit:
+    __slots__ = ("_buckets", "_longest_wait", "_source", "next")
+
+    def __init__(self, buckets: TokenBuckets, longest_wait: int, source: Source, next: Handler) -> None:
+        self._buckets = buckets
+        self._longest_wait = longest_wait
+        self._source = source
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        wait = self._buckets.reserve(self._source(request), time.monotonic_ns())
+        if not wait:
+            return self.next(request)
+        if wait > self._longest_wait:
+            return Ready(_refusal(wait))
+        return self._serve_later(request, wait)
+
+    async def _serve_later(self, request: Request, wait: int) -> Response:
+        await asyncio.sleep(wait / NANOSECONDS)
+        return await self.next(request)
+
+
+def _refusal(wait: int) -> Response:
+    fields = [(b"Retry-After", b"%d" % -(-wait // NANOSECONDS)), (b"X-Retry-In", str(Duration(wait)).encode())]
+    return Response(429, Headers(fields), Bytes(STATUS_TEXT[429]))
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    try:
+        source = source_criterion(config.source_criterion)
+    except ValueError as error:
+        raise ValueError(f"getting source extractor: {error}") from None
+    if config.period < 0:
+        raise ValueError(f"negative value not valid for period: {config.period}")
+    if config.average <= 0:
+        return next
+    rate = config.average * NANOSECONDS / (config.period or NANOSECONDS)
+    # Rates below one a second would let a request wait for very long.
+    longest_wait = NANOSECONDS // 2 if rate < 1 else NANOSECONDS // (int(rate) * 2)
+    time_to_live = 2 if rate >= 1 else 1 + int(1 / rate)
+    buckets = TokenBuckets(rate, max(config.burst, 1), longest_wait, time_to_live)
+    return RateLimit(buckets, longest_wait, source, next)

@@ -1,0 +1,1 @@
+"""Counters and buckets that outlive a request."""
