@@ -13,6 +13,7 @@ from trafficcop.control.launch import Launch
 from trafficcop.control.main import Control
 from trafficcop.machine.sockets import Sockets
 from trafficcop.machine.systemd import Notifier
+from trafficcop.telemetry import log
 from trafficcop.worker.main import Seat, Worker
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
     """Serve until a signal says otherwise. The exit code of the program."""
+    log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, sockets, directory))
     logger.info("Shutting down")
