@@ -1,0 +1,193 @@
+"""The command line: which command is meant, its output and its exit code.
+
+Modules are imported where they are used: `version` needs none of them, and the supervisor keeps none it does not use.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from trafficcop import __version__
+
+ROOT_NAMES = ("trafficcop", "traefik")
+_HELP = frozenset(("-h", "-help", "--help"))
+_VALIDATE = frozenset(("-validate", "--validate", "-validate=true", "--validate=true"))
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+_HEALTH_SECONDS = 5.0
+
+USAGE = """\
+trafficcop routes traffic by a Traefik configuration.
+
+Usage: trafficcop [command] [flags]
+
+Commands:
+  version      print the version
+  healthcheck  ask a running instance for its health (needs `ping`)
+  whoami       serve a page that says what was asked, to route to while trying things (--port N)
+
+Flags of our own:
+  -c, --config, --configFile FILE  the static configuration; dynamic sections may stand in the same file
+  --validate                       check the configuration, static and dynamic, and exit
+  -h, --help                       print this
+
+The static configuration comes from a file, else from flags, else from variables (TRAEFIK_… or TRAFFICCOP_…).
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in ROOT_NAMES:
+        del arguments[0]
+    command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    try:
+        return _run(command, arguments[1:] if command else arguments, os.environ)
+    except BrokenPipeError:  # `trafficcop --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
+    if command == "whoami":
+        from trafficcop import whoami
+
+        return whoami.main(arguments)
+    if command in ("", "healthcheck", "version") and not _HELP.isdisjoint(arguments):
+        return _print_help()
+    if command == "version":
+        return _print_version()
+    if command == "healthcheck":
+        return _check_health(arguments, environ)
+    if command:
+        _print_help()
+        print(f"command not found: {command}", file=sys.stderr)
+        return 1
+    if not _VALIDATE.isdisjoint(arguments):
+        return _validate([word for word in arguments if word not in _VALIDATE], environ)
+    return _start(arguments, environ)
+
+
+def _print_help() -> int:
+    from trafficcop.config.flags import describe_flags
+
+    groups: dict[str, list[tuple[str, str, str, str]]] = {}
+    for row in describe_flags():
+        groups.setdefault(row[0].removeprefix("--").partition(".")[0], []).append(row)
+    lines = [USAGE]
+    for group, rows in groups.items():
+        lines.append(f"{group}:")
+        for flag, default, kind, description in rows:
+            shown = f" (default {default})" if default else ""
+            lines.append(f"  {flag} {kind}{shown}")
+            if description:
+                lines.append(f"      {description}")
+        lines.append("")
+    print("\n".join(lines))
+    return 0
+
+
+def _print_version() -> int:
+    """The five lines of `traefik version`; scripts read them by label."""
+    system, machine = platform.system().lower(), platform.machine()
+    rows = (
+        ("Version:", __version__),
+        ("Codename:", "trafficcop"),
+        ("Python version:", platform.python_version()),
+        ("Built:", _built()),
+        ("OS/Arch:", f"{system}/{_MACHINES.get(machine, machine)}"),
+    )
+    for label, value in rows:
+        print(f"{label:<16}{value}")
+    return 0
+
+
+def _built() -> str:
+    """When this copy was put where it is."""
+    from datetime import UTC, datetime
+
+    seconds = Path(__file__).stat().st_mtime
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _validate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    from trafficcop.control.validate import validate
+
+    verdict = validate(arguments, environ)
+    for issue in verdict.errors:
+        print(_line(str(issue)), file=sys.stderr)
+    for issue in verdict.warnings:
+        print(f"warning: {_line(str(issue))}", file=sys.stderr)
+    print(verdict.summary())
+    return 0 if verdict.is_valid else 1
+
+
+def _line(text: str) -> str:
+    """One line for each thing there is to say, whatever a value holds."""
+    return " ".join(text.split("\n"))
+
+
+def _start(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    from trafficcop import supervisor
+    from trafficcop.config.static_sources import load_static
+    from trafficcop.control.launch import Launch
+    from trafficcop.telemetry import log
+
+    loaded = load_static(arguments, environ)
+    for issue in loaded.errors:
+        print(_line(str(issue)), file=sys.stderr)
+    if loaded.errors:
+        return 1
+    try:
+        log.configure(loaded.static.log, is_rotating=True)
+    except OSError as error:
+        print(f"log.filePath: cannot open {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    logger = log.get_logger(__name__)
+    for issue in loaded.issues:
+        logger.warning("%s", issue)
+    logger.info("trafficcop version %s built on %s", __version__, _built())
+    file = Path(loaded.config_file) if loaded.config_file else None
+    return supervisor.run(Launch(loaded.static, environ, file, loaded.dynamic_document))
+
+
+def _check_health(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Ask the ping router of a running instance (`cmd/healthcheck/healthcheck.go`)."""
+    from http.client import HTTPConnection, HTTPException
+
+    from trafficcop.config.address import parse_address
+    from trafficcop.config.static_sources import load_static
+
+    loaded = load_static(arguments, environ)
+    for issue in loaded.errors:
+        print(_line(str(issue)), file=sys.stderr)
+    if loaded.errors:
+        return 1
+    ping = loaded.static.ping
+    if ping is None:
+        return _unhealthy("Error calling healthcheck: please enable `ping` to use health check")
+    name = ping.entry_point or "traefik"
+    entry_point = loaded.static.entry_points.get(name)
+    if entry_point is None:
+        return _unhealthy(f"Error calling healthcheck: ping: missing {name} entry point")
+    address = parse_address(entry_point.address)
+    connection = HTTPConnection(address.host or "localhost", address.port, timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("HEAD", "/ping")
+        response = connection.getresponse()
+    except (OSError, HTTPException) as error:
+        return _unhealthy(f"Error calling healthcheck: {error}")
+    finally:
+        connection.close()
+    if response.status != 200:
+        return _unhealthy(f"Bad healthcheck status: {response.status} {response.reason}".rstrip())
+    print(f"OK: http://{address}/ping")
+    return 0
+
+
+def _unhealthy(text: str) -> int:
+    print(text)
+    return 1

@@ -1,0 +1,105 @@
+"""`--validate`: the static and the dynamic configuration checked together, without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+
+from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.schema import key_of
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.config.static_sources import LoadedStatic, load_static
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.control.file_places import FilePlaces
+from trafficcop.control.places import Places
+from trafficcop.control.startup import startup_warnings
+from trafficcop.errors import Issue
+from trafficcop.plan.report import Report
+from trafficcop.providers.file import FileProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Everything that is wrong, everything that is worth knowing, and how much there is of what."""
+
+    errors: tuple[Issue, ...]
+    warnings: tuple[Issue, ...]
+    counts: Mapping[str, int]
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.errors
+
+    def summary(self) -> str:
+        """`2 entry points, 3 routers, 1 service, 0 middlewares: valid, 1 warning`"""
+        objects = ", ".join(_counted(count, word) for word, count in self.counts.items())
+        outcome = "valid" if self.is_valid else _counted(len(self.errors), "error")
+        return f"{objects}: {outcome}, {_counted(len(self.warnings), 'warning')}"
+
+
+def validate(argv: Sequence[str], environ: Mapping[str, str]) -> Verdict:
+    """Check the configuration that a start with these arguments would use."""
+    loaded = load_static(argv, environ)
+    static = loaded.static
+    issues = list(loaded.issues)
+    configurations: dict[str, DynamicConfiguration] = {}
+    provider, places = _file_provider(loaded, environ, issues)
+    told: tuple[Issue, ...] = ()
+    if provider is not None:
+        message = provider.load()
+        configurations[message.provider] = message.configuration
+        told = message.issues
+    _, report = compile(static, configurations, told, places)
+    issues += report.issues
+    issues += startup_warnings(static, configurations.values())
+    issues += _unchecked_providers(static)
+    unique = sorted(dict.fromkeys(issues), key=_place)
+    errors = tuple(issue for issue in unique if not issue.is_warning)
+    warnings = tuple(issue for issue in unique if issue.is_warning)
+    return Verdict(errors, warnings, _counts(static, report))
+
+
+def _file_provider(
+    loaded: LoadedStatic, environ: Mapping[str, str], issues: list[Issue]
+) -> tuple[FileProvider | None, Places]:
+    options = loaded.static.providers.file
+    one_file = loaded.config_file or "" if loaded.dynamic_document is not None else ""
+    if options is not None and not (options.filename or options.directory):
+        issues.append(Issue("neither filename nor directory is set", "providers.file"))
+        options = None
+    if options is None and not one_file:
+        return None, Places()
+    provider = FileProvider(options, environ=environ, one_file=one_file)
+    return provider, Places({provider.name: FilePlaces(options, environ, one_file)})
+
+
+def _unchecked_providers(static: StaticConfiguration) -> Iterable[Issue]:
+    """Providers whose configuration is somewhere else, at this moment."""
+    for declared in fields(static.providers):
+        if declared.name != "file" and is_dataclass(getattr(static.providers, declared.name)):
+            text = "what this provider delivers is not checked, only files are"
+            yield Issue(text, f"providers.{key_of(declared)}", is_warning=True)
+
+
+def _counts(static: StaticConfiguration, report: Report) -> dict[str, int]:
+    """How many objects users have written; our own are not counted."""
+
+    def own(*kinds: Iterable[str]) -> int:
+        return sum(not name.endswith("@internal") for kind in kinds for name in kind)
+
+    return {
+        "entry point": len(static.entry_points),
+        "router": own(report.routers, report.tcp_routers, report.udp_routers),
+        "service": own(report.services, report.tcp_services, report.udp_services),
+        "middleware": own(report.middlewares, report.tcp_middlewares),
+    }
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _place(issue: Issue) -> tuple[bool, str, int, int]:
+    """By source, then line; what has no place comes last, in the order it was found."""
+    position = issue.position
+    return (not position.source, position.source, position.line, position.column)
