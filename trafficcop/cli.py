@@ -150,8 +150,7 @@ def _start(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     for issue in loaded.issues:
         logger.warning("%s", issue)
     logger.info("trafficcop version %s built on %s", __version__, _built())
-    file = Path(loaded.config_file) if loaded.config_file else None
-    return supervisor.run(Launch(loaded.static, environ, file, loaded.dynamic_document))
+    return supervisor.run(Launch(loaded.static, environ, loaded.config_file, loaded.dynamic_document))
 
 
 def _check_health(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
