@@ -8,7 +8,7 @@ from trafficcop.gotemplate.values import Certificate, FunctionError, Map, Named,
 def field_of(value: object, name: str, arguments: list[object]) -> object:
     """What `value.name arguments…` gives."""
     if value is None:
-        raise FunctionError(f"nil pointer evaluating interface {{}}.{name}", is_call=False)
+        return None  # what a missing key gives has no keys either
     if isinstance(value, Map):
         if arguments:
             raise FunctionError(f"{name} is not a method but has arguments", is_call=False)

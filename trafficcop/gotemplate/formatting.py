@@ -212,7 +212,8 @@ def _plain(value: object) -> str:
 def _string(text: str, form: _Format) -> str | None:
     if form.verb in "xX":
         content = to_bytes(text)[: form.precision]
-        made = content.hex(" ") if " " in form.flags else content.hex()
+        prefix = "0x" if "#" in form.flags and content else ""
+        made = prefix + content.hex(" ").replace(" ", " " + prefix) if " " in form.flags else prefix + content.hex()
         return form.padded(made.upper() if form.verb == "X" else made)
     if form.verb not in "vsq":
         return None
@@ -274,5 +275,3 @@ def _float(value: float, form: _Format) -> str | None:
         text = "+Inf"
         return form.padded(text)
     return form.padded(_signed(text, is_negative, form), is_number=True)
-
-

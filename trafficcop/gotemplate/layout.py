@@ -48,7 +48,7 @@ def _part(name: str, local: datetime.datetime, nanoseconds: int) -> str:
 
 def _zone(local: datetime.datetime) -> str:
     name = local.tzname() or ""
-    return _offset("-07", local) if not name or name.startswith("UTC+") or name.startswith("UTC-") else name
+    return _offset("-0700", local) if not name or name.startswith(("UTC+", "UTC-")) else name
 
 
 def _offset(name: str, local: datetime.datetime) -> str:

@@ -14,7 +14,7 @@ _GO_FLOAT = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|inf(inity)?|nan)
 
 
 def float_text(value: float, verb: str = "v", precision: int | None = None) -> str:
-    """A float64 as `fmt` prints it: `%v` is the shortest text that reads back, with an exponent from 1e21 on."""
+    """A float64 as `fmt` prints it: `%v` is the shortest text that reads back, with an exponent from 1e6 on."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -24,9 +24,8 @@ def float_text(value: float, verb: str = "v", precision: int | None = None) -> s
     if verb in "eE":
         return f"{value:.{6 if precision is None else precision}{verb}}"
     if precision is not None:
-        text = f"{value:.{precision or 1}{'G' if verb == 'G' else 'g'}}"
-        return text
-    return _shortest(value, 21, verb)
+        return f"{value:.{precision or 1}{'G' if verb == 'G' else 'g'}}"
+    return _shortest(value, 6, verb)
 
 
 def _shortest(value: float, limit: int, verb: str = "v") -> str:
@@ -88,11 +87,8 @@ def to_int64(value: object) -> Int64:
 
 
 def _parsed(text: str) -> int:
-    # cast strips leading zeros of a decimal, and a fraction of zeros only.
-    text = re.sub(r"\.0*$", "", text) if "." in text else text
-    stripped = text.lstrip("0")
-    if stripped[:1] not in ("x", "X", "b", "B", "o", "O", "_"):
-        text = stripped or "0"
+    # A fraction of nothing but zeros is dropped (spf13/cast).
+    text = re.sub(r"\.0*$", "", text)
     if not _GO_INT.fullmatch(text):
         return 0
     sign = -1 if text.startswith("-") else 1

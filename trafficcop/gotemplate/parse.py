@@ -93,11 +93,12 @@ class _Parser:
         try:
             return _grammar().parse(piece.content)
         except UnexpectedInput as error:
-            at = error.pos_in_stream
-            offset = len(piece.content) if at is None or at < 0 else at
+            at = getattr(error, "pos_in_stream", None)
+            offset = at if isinstance(at, int) and at >= 0 else len(piece.content)
             found = piece.content[offset : offset + 20].split("\n")[0]
-            raise self._error(f"unexpected {found!r} in action" if found else "incomplete action", piece.at + offset)\
-                from None
+            raise self._error(
+                f"unexpected {found!r} in action" if found else "incomplete action", piece.at + offset
+            ) from None
 
     def _node(self, tree: Tree[Token], piece: Piece) -> Node | None:
         kind = str(tree.data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _SIMPLE = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\\": 92, '"': 34, "'": 39}
-_NAMED = {code: "\\" + name for name, code in _SIMPLE.items() if name not in "'"}
+_NAMED = {code: "\\" + name for name, code in _SIMPLE.items() if name != "'"}
 _ESCAPE = re.compile(
     r"\\(?:(?P<simple>[abfnrtv\\\"])|x(?P<x>[0-9a-fA-F]{2})|(?P<o>[0-7]{3})"
     r"|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<bad>.?))",

@@ -122,7 +122,7 @@ def are_equal(first: object, second: object) -> bool:
 def eq(first: object, *others: object) -> bool:
     if not others:
         raise FunctionError("missing argument for comparison")
-    return any([are_equal(first, other) for other in others])
+    return any(are_equal(first, other) for other in others)
 
 
 def is_less(first: object, second: object) -> bool:

@@ -100,7 +100,7 @@ def _merged(target: Map, source: Map, budget: _Budget, *, overwrites: bool, dept
         if isinstance(known, Map) and isinstance(value, Map):
             if known is not value:
                 _merged(known, value, budget, overwrites=overwrites, depth=depth + 1)
-        elif key not in target or is_empty(known) or (overwrites and not is_empty(value)):
+        elif overwrites or is_empty(known):
             target[key] = value
     return target
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from trafficcop.gotemplate.functions.registry import Family
+from trafficcop.gotemplate.functions.registry import Declared, Family
 from trafficcop.gotemplate.numbers import to_int64
 from trafficcop.gotemplate.values import (
     LARGEST_LIST,
@@ -18,7 +18,7 @@ from trafficcop.gotemplate.values import (
 LISTS = Family()
 
 
-def _both(name: str, parameters: str, cost: int = 1) -> Callable[[Callable[..., object]], Callable[..., object]]:
+def _both(name: str, parameters: str, cost: int = 1) -> Callable[[Declared], Declared]:
     """Declares `name` and `mustName`, which differ in how they fail in Go and in nothing that can be seen here."""
     return LISTS(f"{name} must{name[0].upper()}{name[1:]}", parameters, cost=cost)
 
@@ -158,5 +158,3 @@ def seq(*bounds: int) -> str:
     if turn < 0 and step > 0:
         return ""
     return " ".join(map(str, until_step(start, end + turn, step)))
-
-

@@ -28,12 +28,18 @@ def _compiled(expression: str) -> Any:
 
 
 def _matches(expression: str, content: bytes) -> Iterator[Any]:
-    return _compiled(expression).finditer(content)  # type: ignore[no-any-return]
+    """All matches; an empty one right behind another does not count in Go."""
+    end = -1
+    for found in _compiled(expression).finditer(content):
+        if found.end() > found.start() or found.start() != end:
+            yield found
+        end = found.end()
 
 
 @REGEX("mustRegexMatch", "string string", cost=5)
 def must_match(expression: str, text: str) -> bool:
-    return _compiled(expression).search(to_bytes(text)) is not None
+    found: object = _compiled(expression).search(to_bytes(text))
+    return found is not None
 
 
 @REGEX("regexMatch", "string string", cost=5)
@@ -65,10 +71,9 @@ def _expanded(template: str, found: Any) -> bytes:
         name = reference[1] or reference[2]
         if name is None:
             return "$"
-        try:
-            return from_bytes(found[int(name) if name.isdigit() else name] or b"")
-        except (IndexError, KeyError, re2.error):
-            return ""
+        groups = found.re.groupindex
+        number = int(name) if name.isdigit() else groups.get(name, groups.get(to_bytes(name), -1))
+        return from_bytes(found[number] or b"") if 0 <= number <= found.re.groups else ""
 
     return to_bytes(_REFERENCE.sub(insert, template))
 

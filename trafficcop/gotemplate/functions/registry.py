@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from trafficcop.gotemplate.values import (
     Certificate,
@@ -16,6 +16,8 @@ from trafficcop.gotemplate.values import (
     checked,
     type_name,
 )
+
+Declared = TypeVar("Declared", bound=Callable[..., Any])
 
 _NAMES = {"any": "interface {}", "map": "map[string]interface {}", "list": "[]interface {}", "time": "time.Time"}
 
@@ -80,10 +82,8 @@ class Family:
     def __init__(self) -> None:
         self.functions: dict[str, Function] = {}
 
-    def __call__(
-        self, names: str, parameters: str = "", *, cost: int = 1
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        def declare(call: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, names: str, parameters: str = "", *, cost: int = 1) -> Callable[[Declared], Declared]:
+        def declare(call: Declared) -> Declared:
             self.add(names, parameters, call, cost=cost)
             return call
 

@@ -15,7 +15,7 @@ from trafficcop.gotemplate.values import LARGEST_LIST, LARGEST_TEXT, FunctionErr
 STRINGS = Family()
 
 # What Go's unicode.IsSpace takes for white space.
-_BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_BLANK = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def text_of(value: object) -> str:
@@ -38,8 +38,8 @@ def repeated(text: str, count: int) -> str:
 
 
 def title(text: str) -> str:
-    """The first letter of each word in upper case; a word ends at anything but letters, digits, `_` and `'`."""
-    return re.sub(r"(?<![\w'’])[^\W\d_]", _upper, text)
+    """The first letter of each word in upper case; a word ends at anything but letters, digits and `_`."""
+    return re.sub(r"(?<![\w\u0080-\U0010ffff])[^\W\d_]", _upper, text)
 
 
 def _upper(found: re.Match[str]) -> str:

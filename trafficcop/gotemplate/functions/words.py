@@ -10,7 +10,7 @@ from trafficcop.gotemplate.values import LARGEST_TEXT, FunctionError
 WORDS = Family()
 
 # A run of capitals whose last one begins the next word, a word, or digits (xstrings `ToSnakeCase`).
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]*[^A-Z0-9\s_-]+[0-9]*|[A-Z]+[0-9]*|[0-9]+")
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z0-9\s_-]+|[A-Z]+|[0-9][^A-Z\s_-]*")
 
 
 @WORDS("snakecase", "string")
@@ -39,7 +39,9 @@ def camel_case(text: str) -> str:
     if not core:
         return text
     start = text.index(core)
-    words = [word[:1].upper() + word[1:].lower() for word in re.split(r"[\s_-]+", core)]
+    pieces = re.split(r"([\s_-]+)", core)
+    # Of several separators in a row one is dropped.
+    words = [piece[1:] if index % 2 else piece[:1].upper() + piece[1:].lower() for index, piece in enumerate(pieces)]
     return text[:start] + "".join(words) + text[start + len(core) :]
 
 
@@ -85,7 +87,9 @@ def _wrapped(text: str, width: int, separator: str, *, is_hard: bool) -> str:
             position = end
         else:
             space = text.find(" ", end)
-            lines.append(text[position : space if space >= 0 else len(text)])
-            position = space + 1 if space >= 0 else len(text)
+            if space < 0:
+                break
+            lines.append(text[position:space])
+            position = space + 1
     lines.append(text[position:])
     return separator.join(lines)
