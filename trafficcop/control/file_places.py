@@ -18,10 +18,13 @@ from trafficcop.providers.listing import format_of, list_directory, list_file
 class FilePlaces:
     """Called with the path of an option, answers where it stands in the files of `options` or in `one_file`."""
 
-    def __init__(self, options: FileOptions | None, environ: Mapping[str, str], one_file: str = "") -> None:
+    def __init__(
+        self, options: FileOptions | None, environ: Mapping[str, str], one_file: str = "", *, limit: int = 0
+    ) -> None:
         self._options = options
         self._environ = environ
         self._one_file = one_file
+        self._limit = limit  # bytes of a file, 0 for any
         self._documents: list[tuple[Document, str, str]] | None = None  # with the text as written and as rendered
 
     def __call__(self, path: KeyPath) -> Position:
@@ -45,6 +48,8 @@ class FilePlaces:
     def _read(self, path: str, *, is_template: bool) -> Iterator[tuple[Document, str, str]]:
         try:
             written = Path(path).read_text(encoding="utf-8-sig")
+            if self._limit and len(written) > self._limit:
+                return
             rendered = render(written, source=path, environ=self._environ) if is_template else written
             yield load_text(rendered, format_of(path), path), written, rendered
         except (OSError, UnicodeDecodeError, TemplateError, ConfigurationError):
@@ -71,6 +76,4 @@ def _is_same_line(position: Position, written: str, rendered: str) -> bool:
         return True
     lines, made = written.splitlines(), rendered.splitlines()
     index = position.line - 1
-    return (
-        index < len(lines) and index < len(made) and lines[: index + 1][-1] == made[index] and "{{" not in lines[index]
-    )
+    return index < len(lines) and index < len(made) and lines[index] == made[index] and "{{" not in lines[index]

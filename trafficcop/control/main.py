@@ -15,10 +15,13 @@ import uvloop
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
+from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.launch import Launch
 from trafficcop.control.names import qualify
+from trafficcop.control.places import Places
 from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
+from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
@@ -32,6 +35,7 @@ logger = logging.getLogger(__name__)
 NICE = 5
 _RETRY_SECONDS = 1.0
 _RETRY_LIMIT_SECONDS = 30.0
+_LARGE = 256 * 1024  # bytes: a larger file is not parsed a second time to place a mistake
 
 
 class Control:
@@ -101,12 +105,24 @@ class Control:
         self, configurations: Mapping[str, DynamicConfiguration], issues: Mapping[str, Sequence[Issue]]
     ) -> None:
         told = [qualified(issue, provider) for provider, found in issues.items() for issue in found]
-        compiled, report = compile(self._launch.static, configurations, told, rules=self._rules)
-        plan = replace(compiled, version=self.state.plan.version + 1)
-        self._tell(report.issues)
+        static, before = self._launch.static, self.state.plan
+        compiled, report = compile(static, configurations, told, self._places(), self._rules)
+        plan = replace(compiled, version=before.version)
+        is_news = not before.version or plan != before
+        if is_news:
+            plan = replace(compiled, version=before.version + 1)
+        self._tell([*report.issues, *startup_warnings(static, configurations.values())])
         self.state.publish(plan, report, configurations, issues)
+        if not is_news:
+            return
         self._channel.push(plan)
         logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
+
+    def _places(self) -> Places:
+        """Where mistakes stand in the files, read again only when there are any."""
+        launch = self._launch
+        one_file = launch.config_file or "" if launch.document is not None else ""
+        return Places({"file": FilePlaces(launch.static.providers.file, launch.environ, one_file, limit=_LARGE)})
 
     def _tell(self, issues: Sequence[Issue]) -> None:
         """Log what was not wrong before: a reload of a thousand routers need not repeat a thousand old errors."""
