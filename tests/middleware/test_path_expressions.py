@@ -147,7 +147,20 @@ def test_no_locations(url: str) -> None:
 )
 def test_replacement(regex: str, template: str, text: str, expected: str) -> None:
     pattern = Pattern(regex)
-    assert Replacement(pattern, template).in_all(text.encode()).decode() == expected
+    assert Replacement(pattern, template).in_all(text.encode()) == expected.encode()
+
+
+@pytest.mark.parametrize(("regex", "text"), [("^b", "ab"), ("c", "ab"), ("c", ""), ("^$", "a")])
+def test_no_match(regex: str, text: str) -> None:
+    assert Replacement(Pattern(regex), "x").in_all(text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("regex", "expected"),
+    [("^a", "xa\na"), ("(?m)^a", "xa\nx"), ("^a|a$", "xa\nx"), (r"\Aa*", "x\na"), ("^", "xaa\na")],
+)
+def test_matches_at_the_start(regex: str, expected: str) -> None:
+    assert Replacement(Pattern(regex), "x").in_all(b"aa\na") == expected.encode()
 
 
 @pytest.mark.parametrize(

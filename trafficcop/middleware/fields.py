@@ -38,11 +38,12 @@ def field_value(value: str) -> bytes:
 class FieldEdit:
     """Names to drop and pairs to set, in one pass over the fields. A name that is set is dropped first."""
 
-    __slots__ = ("_added", "_dropped", "_is_hop_touched", "dropped_marks", "marks")
+    __slots__ = ("_added", "_dropped", "_is_hop_touched", "_sizes", "dropped_marks", "marks")
 
     def __init__(self, values: dict[bytes, bytes | None]) -> None:
         """None drops the field."""
         self._dropped = frozenset(name.lower() for name in values)
+        self._sizes = frozenset(map(len, self._dropped))
         self._added: list[Field] = [(name, value) for name, value in values.items() if value is not None]
         # What the codec must know about the message afterwards, without looking at its fields again.
         self.marks = functools.reduce(operator.or_, [learn(name) for name, _ in self._added], 0)
@@ -57,7 +58,8 @@ class FieldEdit:
             self._apply_slowly(headers)
             return
         dropped = self._dropped
-        kept = [field for field in headers.fields if field[0].lower() not in dropped]
+        sizes = self._sizes  # most names have another length: cheaper to see than their spelling
+        kept = [field for field in headers.fields if len(field[0]) not in sizes or field[0].lower() not in dropped]
         kept += self._added
         headers.fields = kept
 

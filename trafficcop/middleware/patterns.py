@@ -15,7 +15,7 @@ _REFERENCE = re.compile(rb"\$(?:(\$)|(\w+)|\{(\w+)\})")
 class Pattern:
     """One expression over bytes. ValueError when it cannot be compiled."""
 
-    __slots__ = ("_pattern", "search")
+    __slots__ = ("_pattern", "is_at_start", "search")
 
     def __init__(self, text: str) -> None:
         try:
@@ -23,6 +23,8 @@ class Pattern:
         except re2.error as error:
             raise ValueError(f"error parsing regexp: {_reason(error)}") from None
         self.search = self._pattern.search
+        # It can match once, at the start: no second search is needed. (False only means: not known.)
+        self.is_at_start = text.startswith(("^", r"\A")) and "|" not in text and "(?" not in text
 
     def names(self) -> dict[bytes, int]:
         """The groups that have a name."""
@@ -64,14 +66,16 @@ class Replacement:
                 self._parts.append(group)
         self._parts.append(text[position:])
 
-    def in_all(self, text: bytes) -> bytes:
-        """`text` with every match replaced (Go: Regexp.ReplaceAll)."""
+    def in_all(self, text: bytes) -> bytes | None:
+        """`text` with every match replaced (Go: Regexp.ReplaceAll), None when nothing matches."""
         result: list[bytes] = []
         copied, position = 0, 0
         search = self._pattern.search
         while position <= len(text):
             match = search(text, position)
             if match is None:
+                if not result:
+                    return None
                 break
             start, end = match.span()
             result.append(text[copied:start])
@@ -79,6 +83,8 @@ class Replacement:
             if end > copied or start == 0:
                 result.append(self._expand(match))
             copied = end
+            if self._pattern.is_at_start:
+                break
             position = end if end > position else _after_character(text, position)
             if end == start and position == end:
                 position = _after_character(text, end)

@@ -12,10 +12,9 @@ from trafficcop.middleware.redirects import location_of, redirection, request_ur
 
 
 class RedirectRegex:
-    __slots__ = ("_is_permanent", "_pattern", "_replacement", "next")
+    __slots__ = ("_is_permanent", "_replacement", "next")
 
-    def __init__(self, pattern: Pattern, replacement: Replacement, is_permanent: bool, next: Handler) -> None:
-        self._pattern = pattern
+    def __init__(self, replacement: Replacement, is_permanent: bool, next: Handler) -> None:
         self._replacement = replacement
         self._is_permanent = is_permanent
         self.next = next
@@ -23,9 +22,9 @@ class RedirectRegex:
     def __call__(self, request: Request) -> Awaitable[Response]:
         scheme = b"https://" if request.peer.is_tls else b"http://"
         old = scheme + request.authority + request_uri(request)
-        if self._pattern.search(old) is None:
-            return self.next(request)
         new = self._replacement.in_all(old)
+        if new is None:
+            return self.next(request)
         try:
             location = location_of(new)
         except ValueError:
@@ -37,4 +36,4 @@ class RedirectRegex:
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     pattern = Pattern(config.regex)
-    return RedirectRegex(pattern, Replacement(pattern, config.replacement), config.permanent, next)
+    return RedirectRegex(Replacement(pattern, config.replacement), config.permanent, next)

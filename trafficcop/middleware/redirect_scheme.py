@@ -26,15 +26,16 @@ class RedirectScheme:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         scheme = _scheme_of(request)
+        if scheme == self.scheme and not self.port and b":" not in request.authority:
+            return self.next(request)
         authority = _AUTHORITY(request.authority)
         assert authority is not None  # noqa: S101 -- every part of the expression may be empty
         host, port, rest = authority[1] or b"", authority[2] or b"", authority[3]
         if port == _DEFAULT_PORTS[scheme]:
             port = b""
-        uri = rest + request_uri(request)
         if scheme == self.scheme and port == self.port:
             return self.next(request)
-        location = self.scheme + b"://" + host + self.port + uri
+        location = self.scheme + b"://" + host + self.port + rest + request_uri(request)
         return Ready(redirection(request, location, is_permanent=self.is_permanent))
 
 

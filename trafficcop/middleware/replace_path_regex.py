@@ -12,19 +12,18 @@ from trafficcop.middleware.patterns import Pattern, Replacement
 
 
 class ReplacePathRegex:
-    __slots__ = ("_pattern", "_replacement", "next")
+    __slots__ = ("_replacement", "next")
 
-    def __init__(self, pattern: Pattern, replacement: Replacement, next: Handler) -> None:
-        self._pattern = pattern
+    def __init__(self, replacement: Replacement, next: Handler) -> None:
         self._replacement = replacement
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         old = request.raw_path
-        if self._pattern.search(old) is None:
+        new = self._replacement.in_all(old)
+        if new is None:
             return self.next(request)
         request.headers.fields.append((b"X-Replaced-Path", old))
-        new = self._replacement.in_all(old)
         try:
             path = unescape(new)
         except ValueError as error:
@@ -41,4 +40,4 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
         pattern = Pattern(config.regex.strip())
     except ValueError as error:
         raise ValueError(f"error compiling regular expression {config.regex}: {error}") from None
-    return ReplacePathRegex(pattern, Replacement(pattern, config.replacement.strip()), next)
+    return ReplacePathRegex(Replacement(pattern, config.replacement.strip()), next)
