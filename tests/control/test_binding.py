@@ -1,0 +1,132 @@
+"""Entry points and routers: defaults, models, redirections, our own routers, and routers below routers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.control.given import compiled, router, static
+from trafficcop.config.middlewares import RedirectScheme
+from trafficcop.control.names import Ranks, normalise
+
+ONE = "http: {routers: {r: {rule: 'Host(`a`)', service: noop@internal}}}"
+
+BOUND = [
+    ("{web: {address: ':80'}, two: {address: ':81'}, dns: {address: ':53/udp'}, traefik: {address: ':8080'}}",
+     {("r@file", "two"), ("r@file", "web")}),
+    ("{web: {address: ':80', asDefault: true}, two: {address: ':81'}}", {("r@file", "web")}),
+    ("{web: {address: ':80', http: {middlewares: [m@file]}}, two: {address: ':81'}}",
+     {("web-r@file", "web"), ("r@file", "two")}),
+    ("{web: {address: ':80', http: {tls: {}}}}", {("r@file", "web")}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry_points", "bound"), BOUND)
+def test_which_entry_points_a_router_is_on(entry_points: str, bound: set[tuple[str, str]]):
+    text = ONE.replace("routers:", "middlewares: {m: {addPrefix: {prefix: /a}}}, routers:")
+    plan, _ = compiled(text, static(f"entryPoints: {entry_points}"))
+    assert {(one.name, one.entry_point) for one in plan.routers} == bound
+
+
+def test_what_an_entry_point_gives():
+    given = static(
+        "entryPoints: {web: {address: ':80', observability: {metrics: false},"
+        " http: {middlewares: [m@file], tls: {}, encodedCharacters: {allowEncodedSlash: false}}}}"
+    )
+    plan, report = compiled(
+        "http: {middlewares: {m: {addPrefix: {prefix: /a}}},"
+        " routers: {r: {rule: 'Host(`a`)', service: noop@internal, middlewares: [m]}}}",
+        given,
+    )
+    planned = router(plan, "r@file")
+    assert planned.middlewares == ("m@file", "m@file")
+    assert (planned.is_tls, planned.tls_options) == (True, "default")
+    assert (planned.observability.metrics, planned.observability.tracing) == (False, True)
+    assert planned.encoded_characters is not None
+    assert not planned.encoded_characters.allow_encoded_slash
+    assert report.routers["r@file"].status == "enabled"
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "port"),
+    [("{to: websecure}", "web-to-websecure", "443"), ("{to: ':8443', permanent: false}", "web-to-8443", "8443")],
+)
+def test_redirections(target: str, name: str, port: str):
+    given = static(
+        "entryPoints: {websecure: {address: ':443'}, web: {address: ':80', allowACMEByPass: true,"
+        f" http: {{redirections: {{entryPoint: {target}}}}}}}}}"
+    )
+    plan, report = compiled("{}", given)
+    planned = router(plan, f"{name}@internal")
+    assert (planned.entry_point, planned.priority, planned.service) == ("web", 2**63 - 2, "noop@internal")
+    assert planned.middlewares == (f"redirect-{name}@internal",)
+    scheme = plan.middlewares[f"redirect-{name}@internal"].middleware.redirect_scheme
+    assert scheme == RedirectScheme(scheme="https", port=port, permanent="false" not in target)
+    rule = report.routers[f"{name}@internal"].router
+    assert getattr(rule, "rule", "") == "HostRegexp(`^.+$`) && !PathPrefix(`/.well-known/acme-challenge/`)"
+
+
+def test_our_own_routers():
+    plan, report = compiled("{}", static("api: {insecure: true}\nping: {}\nentryPoints: {web: {address: ':80'}}"))
+    priorities = {one.name: one.priority for one in plan.routers}
+    assert priorities == {"api@internal": 2**63 - 2, "dashboard@internal": 2**63 - 3, "ping@internal": 2**63 - 1}
+    assert {one.entry_point for one in plan.routers} == {"traefik"}
+    assert {"noop@internal", "api@internal", "dashboard@internal", "ping@internal"} == set(report.services)
+
+
+def tree(**routers: str) -> str:
+    return "http: {routers: {" + ", ".join(f"{name}: {{{text}}}" for name, text in routers.items()) + "}}"
+
+
+ROOT = "rule: 'Host(`a`)'"
+LEAF = "rule: 'Path(`/x`)', service: noop@internal, parentRefs: [root]"
+TREES = [
+    (tree(root=ROOT, leaf=LEAF), "leaf", "enabled", ()),
+    (tree(leaf=LEAF), "leaf", "disabled", ('parent router "root@file" does not exist', "router is not reachable")),
+    (tree(root=ROOT, leaf=LEAF + ", tls: {}"), "leaf", "disabled",
+     ("non-root router cannot have TLS configuration",)),
+    (tree(root=ROOT, leaf=LEAF + ", observability: {metrics: true}"), "leaf", "disabled",
+     ("non-root router cannot have Observability configuration",)),
+    (tree(root=ROOT, leaf=LEAF + ", entryPoints: [web]"), "leaf", "disabled",
+     ("non-root router cannot have Entrypoints configuration",)),
+    (tree(root=ROOT + ", service: noop@internal", leaf=LEAF), "root", "disabled",
+     ("router has both a service and is referenced as a parent by other routers",)),
+    (tree(root=ROOT, a="rule: 'Path(`/a`)', parentRefs: [root, b]", b="rule: 'Path(`/b`)', parentRefs: [a]"),
+     "b", "disabled",
+     ("cyclic reference detected in router tree: a@file -> b@file -> a@file",
+      "router has no service and no child routers")),
+    (tree(root=ROOT, leaf=LEAF.replace("noop", "nope")), "root", "disabled",
+     ("building child routers muxer: no child routers could be added to muxer (1 skipped)",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "name", "status", "errors"), TREES)
+def test_routers_below_routers(text: str, name: str, status: str, errors: tuple[str, ...]):
+    _, report = compiled(text)
+    info = report.routers[f"{name}@file"]
+    assert (info.status, info.errors) == (status, errors)
+
+
+def test_children_are_planned_below_every_copy_of_their_parent():
+    given = static("entryPoints: {web: {address: ':80', http: {tls: {}}}, two: {address: ':81'}}")
+    plan, report = compiled(tree(root=ROOT, leaf=LEAF), given)
+    assert {one.name: [child.name for child in one.children] for one in plan.routers} == {
+        "web-root@file": ["leaf@file"],
+        "root@file": ["leaf@file"],
+    }
+    assert getattr(report.routers["leaf@file"].router, "parent_refs", ()) == ("root@file", "web-root@file")
+
+
+@pytest.mark.parametrize(
+    ("name", "rank"), [("r@kubernetesgateway", 0), ("r@file", 6), ("r@internal", 17), ("a@b@file", 17)]
+)
+def test_ranks(name: str, rank: int):
+    assert Ranks().of(name) == rank
+
+
+def test_precedence_of_ones_own():
+    assert Ranks(["Docker", "file"]).of("r@docker") == 0
+
+
+@pytest.mark.parametrize(("text", "name"), [("web-to-:443", "web-to-443"), ("--a__b", "a-b"), ("", "")])
+def test_normalise(text: str, name: str):
+    assert normalise(text) == name
