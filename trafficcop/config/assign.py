@@ -62,10 +62,10 @@ def resolve(section: type[Any], parts: Sequence[str]) -> Resolved:
                 return Resolved((*path, part), tuple(shapes), advice or f"unknown option {part!r}{near}")
             path.append(option.key)
             shape = option.shape
-        elif shape.kind is Kind.MAP and cast("Shape", shape.item).kind in (Kind.SECTION, Kind.MAP):
+        elif shape.kind is Kind.ANY or (shape.kind is Kind.MAP and cast("Shape", shape.item).kind is not Kind.SCALAR):
             path.append(part)
-            shape = cast("Shape", shape.item)
-        elif shape.kind is Kind.MAP or shape.kind is Kind.ANY:
+            shape = shape.item or shape
+        elif shape.kind is Kind.MAP:
             # The key of a scalar may have dots itself: everything that is left is the key.
             path.append(".".join([part, *rest]))
             rest = []

@@ -91,9 +91,12 @@ def read_json(text: str, source: str) -> Any:
     Traefik reads `.json` with its YAML parser, which allows comments, and ours says where an error is.
     """
     try:
-        return json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_pairs)
+        data = json.loads(text, parse_int=str, parse_float=str, object_pairs_hook=_pairs)
+        if "\\u" in text:
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         return read_yaml(text, source)
+    return data
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {"yaml": read_yaml, "json": read_json, "toml": read_toml}
