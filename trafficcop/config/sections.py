@@ -59,7 +59,8 @@ def path_text(path: Iterable[str | int]) -> str:
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
-    return text
+    # An Issue is one line, whatever somebody uses as a name.
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:
