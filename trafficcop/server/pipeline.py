@@ -40,7 +40,7 @@ class Pipeline:
         if whole is not None and response.body.trailers is None:
             exchange.send_head(response, whole, True)
         else:
-            await _stream(exchange, response)
+            await _stream(exchange, response, whole)
 
     async def _serve_observed(self, exchange: Exchange, request: Request, observer: AccessObserver) -> None:
         record = observer.begin(request)
@@ -51,7 +51,7 @@ class Pipeline:
             if whole is not None and response.body.trailers is None:
                 exchange.send_head(response, whole, True)
             else:
-                await _stream(exchange, response)
+                await _stream(exchange, response, whole)
         finally:
             observer.end(record, response, exchange.sent_size)
 
@@ -71,11 +71,12 @@ class Pipeline:
             return text_response(500, b"Internal Server Error")
 
 
-async def _stream(exchange: Exchange, response: Response) -> None:
-    """A body that is not all here: each piece goes out as it comes, no faster than the client reads."""
+async def _stream(exchange: Exchange, response: Response, whole: bytes | None) -> None:
+    """A body that is not all here (or is, as `whole`, and has trailers): each piece goes out as it comes, no faster
+    than the client reads."""
     body = response.body
     try:
-        exchange.send_head(response, body.take_available(), False)
+        exchange.send_head(response, body.take_available() if whole is None else whole, False)
         while True:
             if exchange.is_congested:
                 await exchange.drained()
