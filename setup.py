@@ -1,16 +1,22 @@
 """The build option: with TRAFFICCOP_COMPILE=1 the hot modules become C extensions, the others stay as they are."""
 
 import os
+from glob import glob
 
 from setuptools import setup
 
 # What runs once or more per request. Everything here is typed strictly and keeps to what mypyc can compile.
 HOT = [
-    "trafficcop/http/body.py",
-    "trafficcop/http/drive.py",
-    "trafficcop/http/headers.py",
-    "trafficcop/http/messages.py",
+    *sorted(glob("trafficcop/http/*.py")),
+    *sorted(glob("trafficcop/server/*.py")),
+    *sorted(glob("trafficcop/proxy/*.py")),
+    *sorted(glob("trafficcop/router/*.py")),
+    *sorted(glob("trafficcop/service/*.py")),
+    *sorted(glob("trafficcop/middleware/*.py")),
+    "trafficcop/rules/combine.py",
+    "trafficcop/rules/conditions.py",
 ]
+HOT = [path for path in HOT if not path.endswith("__init__.py")]
 
 
 def _extensions() -> list[object]:
