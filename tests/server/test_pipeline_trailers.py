@@ -7,15 +7,12 @@ from typing import Any
 import pytest
 
 from tests.support import make_request
+from trafficcop.config.entry_points import EntryPoint
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
+from trafficcop.server.admission import Admission
 from trafficcop.server.pipeline import Pipeline
-
-
-class Open:
-    def admit(self, request: Request) -> Response | None:
-        return None
 
 
 class Sink:
@@ -48,5 +45,5 @@ async def test_a_body_that_is_all_here(trailers: list[tuple[bytes, bytes]] | Non
         return Response(200, Headers(), body)
 
     sink = Sink()
-    await Pipeline(Open(), handler).serve(sink, make_request())  # type: ignore[arg-type]
+    await Pipeline(Admission(EntryPoint()), handler).serve(sink, make_request())  # type: ignore[arg-type]
     assert sink.told == expected
