@@ -14,6 +14,7 @@ import httptools
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Body, Bytes, Source, Stream
+from trafficcop.http.h1_refusal import apply_version, refusal
 from trafficcop.http.headers import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -55,7 +56,9 @@ class Decoder:
     _first: bytes | None = None  # the first piece of a body that has no object yet
     _body_left: int = -1
     _head_size: int = 0
+    _carried: int = 0  # at most this much of a head came at the end of a read that brought something else too
     _seen: int = 0
+    _too_large: Kind = Kind.HEADERS_TOO_LARGE
 
     def __init__(self, source: Source, limit: int) -> None:
         self._source = source
@@ -93,7 +96,7 @@ class Decoder:
             self._length = int(value)
         elif bits & HOST:
             if self._host is not None:
-                raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
+                self._refuse_second_host()
             self._host = value
         else:
             if bits & CONNECTION:
@@ -107,6 +110,9 @@ class Decoder:
             if self._hop is None:
                 self._hop = []
             self._hop.append((name, value))
+
+    def _refuse_second_host(self) -> None:
+        raise NotImplementedError
 
     def on_body(self, chunk: bytes) -> None:
         self._seen += len(chunk)
@@ -131,13 +137,15 @@ class Decoder:
         if self._body_left > 0 and body is not None:
             data = self._feed_direct(data, body)
         if data:
-            self._feed_parser(data)
+            while data:
+                data = self._feed_parser(data)
             if self._is_in_body and self.body is None:
                 self._open_stream()
         if body is not None:
             body.wake()
 
-    def _feed_parser(self, data: bytes) -> None:
+    def _feed_parser(self, data: bytes) -> bytes:
+        """What is left is for the parser that took this one's place."""
         raise NotImplementedError
 
     def _feed_direct(self, data: bytes, body: Stream) -> bytes:
@@ -171,21 +179,25 @@ class Decoder:
         """Give the message its body."""
         raise NotImplementedError
 
+    def _take_trailers(self) -> list[Field] | None:
+        trailers, self._fields = self._fields, []
+        return trailers or None
+
     def _end_message(self) -> None:
         if self._is_in_body:
+            if self._fields:
+                self._check_size(0)
             self._is_in_body = False
             body, self.body = self.body, None
             first = self._first
             if body is not None:
-                trailers, self._fields = self._fields, []
-                body.end(trailers or None)
+                body.end(self._take_trailers())
             elif first is not None:
                 self._first = None
                 self._attach(Bytes(first))
             else:  # chunked, and without a byte
-                trailers, self._fields = self._fields, []
                 empty = Bytes(b"")
-                empty.trailers = trailers or None
+                empty.trailers = self._take_trailers()
                 self._attach(empty)
             self._body_left = -1
         if self._marks & (HOP | EXPECT):
@@ -206,15 +218,16 @@ class Decoder:
         """Limit what a head, or what stands between pieces of a body, may take in however many pieces it comes."""
         self._head_size += size
         if self._head_size > self._limit:
-            raise ProxyError(Kind.HEADERS_TOO_LARGE)
+            raise ProxyError(self._too_large)
 
     def _check_size(self, start_line: int) -> None:
-        """The exact size of a head that came with much else in one read."""
+        """The size of a head, or of trailers, that came with much else in one read."""
         size = start_line + 16
-        for name, value in self._fields:
-            size += len(name) + len(value) + 4
+        for fields in (self._fields, self._hop or ()):
+            for name, value in fields:
+                size += len(name) + len(value) + 4
         if size > self._limit:
-            raise ProxyError(Kind.HEADERS_TOO_LARGE)
+            raise ProxyError(self._too_large)
 
 
 class RequestDecoder(Decoder):
@@ -227,6 +240,7 @@ class RequestDecoder(Decoder):
     _current: Request | None = None
     _is_over: bool = False
     _is_large: bool = False
+    _is_resuming: bool = False  # reading the body of a request to upgrade, at which the parser stops
     # Bytes that followed a request to upgrade: the tunnel's, or the next request's if there is no tunnel.
     leftover: bytes = b""
 
@@ -235,42 +249,70 @@ class RequestDecoder(Decoder):
         self.ready: deque[Request] = deque()
 
     def _new_parser(self) -> Any:
-        return httptools.HttpRequestParser(self)
+        parser = httptools.HttpRequestParser(self)
+        # HTTP/1.2 is served as 1.1 (RFC 9110 §2.5); which other versions are not is decided below.
+        parser.set_dangerous_leniencies(lenient_version=True)
+        return parser
 
     @property
     def is_idle(self) -> bool:
         """Whether no byte of a next message has arrived."""
         return self._head_size == 0 and self.body is None
 
-    def _feed_parser(self, data: bytes) -> None:
+    def _feed_parser(self, data: bytes) -> bytes:
         if self._is_over:
             # After the last request only the bytes of a tunnel may follow.
             if self._current is not None and self._current.upgrade is not None:
                 self.leftover += data
-            return
+            return b""
         size = len(data)
         before = len(self.ready)
-        self._is_large = size + self._head_size > self._limit
+        self._is_large = size + self._head_size + self._carried > self._limit
         was_head = not self._is_in_body
         self._seen = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self.leftover = data[upgrade.args[0] :]
-            self._is_over = True
-            return
+            return self._on_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
         except httptools.HttpParserError as error:
             self._refuse(str(error))
-            return
+            return b""
         if len(self.ready) == before and self._seen == 0 and was_head is not self._is_in_body:
             self._count(size)
+        else:
+            self._head_size = 0
+            self._carried = size
+        return b""
+
+    def _on_upgrade(self, rest: bytes) -> bytes:
+        """The parser stops at the end of a head that asks for an upgrade, or of CONNECT, and leaves the rest to us."""
+        self._is_over = True
+        if not self._is_resuming:
+            self.leftover = rest
+            return b""
+        # A body comes first: a fresh parser reads it, told of its framing by a head that nobody else sees.
+        self._is_over = False
+        self._parser = self._new_parser()
+        framing = b"Content-Length: %d" % self._length if self._length >= 0 else b"Transfer-Encoding: chunked"
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
+        self._is_resuming = False
+        return rest
+
+    def fail(self, error: ProxyError) -> None:
+        super().fail(error)
+        # A request whose body turned out to be malformed before anybody saw its head must never reach a server.
+        if self._is_in_body and self.ready and self.ready[-1] is self._current:
+            self.ready.pop()
+
+    def _refuse_second_host(self) -> None:
+        raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
 
     def _refuse(self, text: str) -> None:
         # What follows the last request of a connection is nobody's business (RFC 9112 §9.6).
         if not self._is_over:
-            raise _refusal(text) from None
+            raise refusal(text) from None
 
     def resume_after_upgrade(self) -> None:
         """The server did not switch protocols: what follows is the next request."""
@@ -286,6 +328,9 @@ class RequestDecoder(Decoder):
         self._url = self._url + url if self._url else url
 
     def on_headers_complete(self) -> None:
+        if self._is_resuming:
+            self._url = b""
+            return
         parser = self._parser
         url, self._url = self._url, b""
         if self._is_large:
@@ -296,26 +341,33 @@ class RequestDecoder(Decoder):
         marks = request.marks = self._marks
         host = self._host
         if parser.get_http_version() != "1.1":
-            _apply_old_version(request, parser.get_http_version(), marks)
-        elif host is None:
-            raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
+            apply_version(request, parser.get_http_version(), marks)
         if host is not None:
-            request.authority = host
+            request.authority = host.strip()
+        elif request.version == b"1.1":
+            raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
         if marks & (HOP | EXPECT):
             self._apply(request, marks)
-        if marks & FRAMING and not self._begin_body():
-            request.body = Bytes(b"")
+        if marks & FRAMING:
+            if not self._begin_body():
+                request.body = Bytes(b"")
+            elif request.upgrade is not None:
+                # RFC 9110 §7.8: a server may ignore Upgrade. A tunnel after a body is more than anybody asks for.
+                request.upgrade = None
+                self._is_resuming = True
+        if request.method == b"CONNECT":
+            request.is_keep_alive = False  # it is refused, and what follows might be meant for a tunnel
         self._current = request
         self.ready.append(request)
 
     def _apply(self, request: Request, marks: int) -> None:
         """Take from the fields what decides about the connection and the body."""
-        if marks & TRANSFER_ENCODING and self._coding.lower() != b"chunked":
+        if marks & TRANSFER_ENCODING and self._coding.strip().lower() != b"chunked":
             raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")
         if marks & CONNECTION:
             self._apply_connection(request, self._connection.lower())
         if marks & EXPECT and request.version == b"1.1":
-            if self._expect.lower() != b"100-continue":
+            if self._expect.strip().lower() != b"100-continue":
                 raise ProxyError(Kind.EXPECTATION_FAILED)
             request.is_expecting_continue = True
 
@@ -329,7 +381,7 @@ class RequestDecoder(Decoder):
         elif b"keep-alive" in tokens:
             request.is_keep_alive = True
         if b"upgrade" in tokens and self._upgrade:
-            request.upgrade = self._upgrade
+            request.upgrade = self._upgrade.strip()
         # RFC 9110 §7.6.1: fields that the client names here end at this hop.
         request.connection_options = [token for token in tokens if token and not learn(token) & (HOP | FRAMING | HOST)]
 
@@ -340,26 +392,8 @@ class RequestDecoder(Decoder):
                 body.is_expected = self._current.is_expecting_continue
 
     def on_message_complete(self) -> None:
+        if self._is_resuming:
+            return
         self._end_message()
         if self._current is not None and not self._current.is_keep_alive:
             self._is_over = True
-
-
-def _refusal(text: str) -> ProxyError:
-    """What llhttp's complaint means to the client."""
-    if text == "Invalid HTTP version":
-        return ProxyError(Kind.VERSION_NOT_SUPPORTED, text)
-    if "Transfer-Encoding" in text and "Content-Length" not in text:
-        # RFC 9112 §6.1: a transfer coding we do not understand.
-        return ProxyError(Kind.NOT_IMPLEMENTED, text)
-    return ProxyError(Kind.BAD_REQUEST, text)
-
-
-def _apply_old_version(request: Request, version: str, marks: int) -> None:
-    """HTTP/1.0: no keep-alive unless asked for, no chunks (RFC 9112 §6.1, §9.3). Older versions have no head."""
-    if version != "1.0":
-        raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
-    if marks & TRANSFER_ENCODING:
-        raise ProxyError(Kind.NOT_IMPLEMENTED, "a transfer coding in HTTP/1.0")
-    request.version = b"1.0"
-    request.is_keep_alive = False

@@ -23,12 +23,16 @@ class ResponseDecoder(Decoder):
     response: Response | None = None
     informational: list[Response] | None = None
     is_head: bool = False
-    is_complete: bool = False
+    is_complete: bool = True  # nobody has asked yet: see `expect`
     is_reusable: bool = False
     tunnel_bytes: bytes | None = None
+    _too_large: Kind = Kind.BAD_RESPONSE
 
     def _new_parser(self) -> Any:
-        return httptools.HttpResponseParser(self)
+        parser = httptools.HttpResponseParser(self)
+        # What servers in the field do, and what cannot make an answer mean two things: our clients get our own framing.
+        parser.set_dangerous_leniencies(lenient_version=True, lenient_optional_cr_before_lf=True)
+        return parser
 
     @property
     def is_in_head(self) -> bool:
@@ -42,28 +46,37 @@ class ResponseDecoder(Decoder):
         self.is_reusable = False
         self.is_head = is_head
 
-    def _feed_parser(self, data: bytes) -> None:
+    def _feed_parser(self, data: bytes) -> bytes:
+        if self.tunnel_bytes is not None:
+            self.tunnel_bytes += data
+            return b""
         if self.is_complete:
             # Nobody asked: a server that talks out of turn cannot be trusted with the next request.
             self.is_reusable = False
-            return
+            return b""
         had_head = self.response is not None
         self._seen = 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self.tunnel_bytes = data[upgrade.args[0] :]
-            return
+            return b""
         except httptools.HttpParserCallbackError as error:
             if isinstance(error.__context__, _HeadOnly):
                 self._parser = self._new_parser()
-                return
+                # Whatever else came may go on in the next read, as if it were the next answer.
+                if data.count(b"\r\n\r\n") > 1 or not b"\r\n\r\n".endswith(data[-4:]):
+                    self.is_reusable = False
+                return b""
             raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
         except httptools.HttpParserError as error:
             self._distrust(str(error))
-            return
+            return b""
         if had_head is (self.response is not None) and self._seen == 0:
             self._count(len(data))
+        elif self._seen:
+            self._head_size = 0
+        return b""
 
     def _distrust(self, text: str) -> None:
         # Garbage after a complete answer does that answer no harm, but the connection is not used again.
@@ -81,6 +94,8 @@ class ResponseDecoder(Decoder):
         self._fields = []
         if self.response is not None or self.is_complete:
             raise ProxyError(Kind.BAD_RESPONSE, "a second answer to one request")
+        if status < 100:
+            raise ProxyError(Kind.BAD_RESPONSE, "a status below 100")
         if status < 200 and status != 101:
             if self.informational is None:
                 self.informational = []
@@ -100,11 +115,16 @@ class ResponseDecoder(Decoder):
             # RFC 9112 §6.3: the body ends with the connection.
             self._is_in_body = True
             self.is_reusable = False
+        else:
+            self.is_reusable = False
 
     def _end_bodiless(self, response: Response) -> None:
         """An answer to HEAD, or 204 or 304: Content-Length says what the body would have been."""
         response.body = Bytes(b"", self._length) if self._length >= 0 else EMPTY
         if self.is_head:
+            if self._parser.get_http_version() == "1.1":
+                # The parser takes an answer without framing for one that ends with the connection.
+                self.is_reusable = b"close" not in self._connection.lower()
             self.on_message_complete()
             raise _HeadOnly
 
@@ -115,6 +135,9 @@ class ResponseDecoder(Decoder):
                 name = token.strip()
                 if name and not learn(name) & (HOP | FRAMING | HOST):
                     response.headers.remove(name)
+
+    def _refuse_second_host(self) -> None:
+        """Host means nothing in an answer."""
 
     def _attach(self, body: Body) -> None:
         if self.response is not None:
