@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration
 from trafficcop.config.schema import option, present
 from trafficcop.config.tls import Domain

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from trafficcop.config.assign import Assembly, resolve, split_name
 from trafficcop.config.descriptions import describe
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration
 from trafficcop.config.shape import Kind, Option, Shape, options_of
 from trafficcop.config.static import StaticConfiguration

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from trafficcop.config.kubernetes import (
     KnativeProvider,
@@ -12,6 +11,7 @@ from trafficcop.config.kubernetes import (
     KubernetesIngressNGINXProvider,
     KubernetesIngressProvider,
 )
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration
 from trafficcop.config.schema import mapping, option
 from trafficcop.config.tls import ClientTLS

@@ -6,9 +6,10 @@ import enum
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.schema import has_flag, key_of
 
 

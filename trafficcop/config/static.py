@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from trafficcop.config.acme import CertificatesResolver
 from trafficcop.config.entry_points import EntryPoint
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.observability import AccessLog, Log, Metrics, Tracing
 from trafficcop.config.providers import Providers
 from trafficcop.config.scalars import Duration, FileOrContent

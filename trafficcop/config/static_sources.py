@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from trafficcop.config.check_static import check_static
 from trafficcop.config.decode import DYNAMIC_KEYS, decode_static
@@ -17,6 +16,7 @@ from trafficcop.config.document import Document
 from trafficcop.config.effective import effective_static
 from trafficcop.config.environment import assemble_environment, static_variables
 from trafficcop.config.flags import Arguments, assemble_flags, split_arguments
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.shape import options_by_key
 from trafficcop.config.sources import load_file
 from trafficcop.config.static import StaticConfiguration

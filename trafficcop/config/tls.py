@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import FileOrContent
 from trafficcop.config.schema import mapping, option
 

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from trafficcop.config.lazy import dataclass
 from trafficcop.plan import frames
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ToControl
 from trafficcop.plan.model import Plan

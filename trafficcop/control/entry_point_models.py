@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from trafficcop.config.dynamic import RouterTLS
 from trafficcop.config.entry_points import EncodedCharacters, EntryPoint, EntryPointObservability
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 
 INTERNAL_ENTRY_POINT = "traefik"

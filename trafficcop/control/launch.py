@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from trafficcop.config.document import Document
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 
 

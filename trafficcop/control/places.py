@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from trafficcop.config.document import Path as KeyPath
+from trafficcop.config.lazy import dataclass
 from trafficcop.errors import NOWHERE, Position
 
 Locate = Callable[[KeyPath], Position]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from trafficcop.config.dynamic import Router, RouterObservability, Service
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.stream import TCPMiddleware, TCPService, UDPService
 from trafficcop.control.ledger import Entry

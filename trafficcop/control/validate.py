@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.schema import key_of
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.config.static_sources import LoadedStatic, load_static

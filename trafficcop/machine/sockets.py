@@ -11,11 +11,11 @@ import errno
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 from trafficcop.config.address import Address, parse_address
 from trafficcop.config.entry_points import EntryPoint
+from trafficcop.config.lazy import dataclass
 
 _BACKLOG = 4096
 _KEEP_ALIVE_SECONDS = 180  # Traefik `pkg/server/server_entrypoint_tcp.go`: a keep-alive period of three minutes

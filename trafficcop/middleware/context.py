@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from trafficcop.config.lazy import dataclass
 from trafficcop.http.messages import Handler
 
 

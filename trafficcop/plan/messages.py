@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from trafficcop.config.dynamic import ServersTransport
+from trafficcop.config.lazy import dataclass
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
 
 # === control → worker ===

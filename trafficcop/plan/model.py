@@ -7,10 +7,11 @@ broken was left out by the compiler and is told in its report. Long plans travel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from trafficcop.config.dynamic import ServersTransport, Service
 from trafficcop.config.entry_points import EncodedCharacters
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.rules.ast import Node
 

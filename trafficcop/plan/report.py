@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from trafficcop.config.dynamic import Router, Service
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.stream import TCPMiddleware, TCPRouter, TCPService, UDPRouter, UDPService
 from trafficcop.errors import Issue

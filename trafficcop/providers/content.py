@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from trafficcop.config.decode import decode_dynamic
 from trafficcop.config.document import Decoded
 from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.sources import load_text
 from trafficcop.errors import ConfigurationError, Issue, Position
 from trafficcop.gotemplate import TemplateError, render

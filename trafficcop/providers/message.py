@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.lazy import dataclass
 from trafficcop.errors import Issue
 
 

@@ -10,11 +10,11 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
+from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
 from trafficcop.telemetry import log
