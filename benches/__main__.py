@@ -47,7 +47,8 @@ def main() -> int:
                 sys.stdout.write(f"\n### {name}: no peer here takes part\n")
                 continue
             results[name] = add_ratios(figures, results.get("host"))
-            sys.stdout.write(f"\n### {name}: {(scenario.__doc__ or '').strip()}\n\n{table(results[name])}\n")
+            note = " (quick: a tenth of the routers, 300 reloads)" if bench.is_quick else ""
+            sys.stdout.write(f"\n### {name}: {(scenario.__doc__ or '').strip()}{note}\n\n{table(results[name])}\n")
             sys.stdout.flush()
     _keep(options.output, results, {"rounds": bench.rounds, "seconds": bench.seconds, "quick": bench.is_quick})
     return 0

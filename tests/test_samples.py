@@ -51,4 +51,4 @@ def test_split(monkeypatch: pytest.MonkeyPatch) -> None:
     message = FileProvider(loaded.static.providers.file, environ={}).load()
     assert [str(issue) for issue in message.issues] == []
     names = check(loaded, message.configuration)
-    assert names == {"site@file"}
+    assert names == {"site@file", "tenant-red@file", "tenant-green@file", "tenant-blue@file"}
