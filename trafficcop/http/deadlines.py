@@ -49,6 +49,6 @@ class Deadlines:
     def _sweep(self) -> None:
         now = monotonic()
         late = [member for member in self.members if member.deadline <= now]
+        self.start()
         for member in late:
             member.on_deadline()
-        self.start()

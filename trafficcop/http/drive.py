@@ -57,6 +57,9 @@ class Wakeup:
 
     def cancel(self, msg: object = None) -> bool:
         """A cancelled task is woken and finds its cancellation pending."""
+        callback, self._callback = self._callback, None
+        if callback is not None and not self._is_set:
+            asyncio.get_running_loop().call_soon(callback, self, context=self._context)
         return False
 
     def cancelled(self) -> bool:
@@ -72,12 +75,19 @@ class Wakeup:
         return None
 
 
+class _Turn:
+    """One turn of the event loop, which is what a bare `yield` waits for."""
+
+    def remove_done_callback(self, callback: object) -> int:
+        return 0
+
+
 class Drive:
     """Steps one coroutine after the other; `on_done(error)` is told how each of them ended."""
 
     _coroutine: Coroutine[Any, Any, Any] | None = None
     _wakeup: Wakeup | None = None
-    _future: asyncio.Future[Any] | None = None
+    _future: asyncio.Future[Any] | _Turn | None = None
     _is_running: bool = False
     _pending_error: BaseException | None = None
 
@@ -142,14 +152,17 @@ class Drive:
                 awaited._drive = self
                 self._wakeup = awaited
         elif awaited is None:
-            asyncio.get_running_loop().call_soon(self.advance, None)  # a bare `yield`: asyncio.sleep(0)
+            self._future = turn = _Turn()  # asyncio.sleep(0)
+            asyncio.get_running_loop().call_soon(self._resume, turn)
         else:
             awaited._asyncio_future_blocking = False
             self._future = awaited
             awaited.add_done_callback(self._resume)
 
     def _resume(self, future: object) -> None:
-        self.advance(None)
+        # One that had been scheduled before `throw` came no longer counts.
+        if future is self._future:
+            self.advance(None)
 
 
 async def in_task(coroutine: Coroutine[Any, Any, T]) -> T:

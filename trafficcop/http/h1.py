@@ -314,13 +314,12 @@ class RequestDecoder(Decoder):
         if not self._is_over:
             raise refusal(text) from None
 
-    def resume_after_upgrade(self) -> None:
-        """The server did not switch protocols: what follows is the next request."""
+    def resume_after_upgrade(self) -> bytes:
+        """The server did not switch protocols: what follows is the next request, to be fed again."""
         self._is_over = False
         self._parser = self._new_parser()
         data, self.leftover = self.leftover, b""
-        if data:
-            self.feed(data)
+        return data
 
     # === called by the parser ===
 

@@ -9,6 +9,7 @@ from trafficcop.http.headers import DATE, Field, Headers
 from trafficcop.http.messages import Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 # Go writes its own reason phrases whatever the server said (net/http `StatusText`).
@@ -79,3 +80,8 @@ def encode_last_chunk(trailers: list[Field] | None) -> bytes:
     if not trailers:
         return LAST_CHUNK
     return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % field for field in trailers])
+
+
+def chunked_framing(hop: list[Field]) -> bytes:
+    """The framing of a chunked answer whose trailers are announced (RFC 9110 §6.6.2)."""
+    return CHUNKED + b"".join([b"Trailer: %b\r\n" % value for name, value in hop if name.lower() == b"trailer"])

@@ -67,7 +67,7 @@ class ServerConnection(asyncio.Protocol):
         decoder.expect(request.method == b"HEAD")
         self._has_received = False
         timeout = self._pool.limits.response_header_timeout
-        self.deadline = monotonic() + timeout if timeout else NEVER
+        self.deadline = monotonic() + timeout if timeout and body is None else NEVER
         transport.write(head)
         try:
             if body is not None:
@@ -103,6 +103,7 @@ class ServerConnection(asyncio.Protocol):
         if request.upgrade is None or early is None or transport is None:
             self.abort()
             raise ProxyError(Kind.BAD_RESPONSE, "the server switches protocols unasked")
+        transport.pause_reading()  # until the client's side is there
         response.tunnel = TransportTunnel(transport, early)
         self._pool.forget(self)
 
@@ -119,15 +120,14 @@ class ServerConnection(asyncio.Protocol):
     def _begin_body(self, request: Request, body: Body) -> None:
         if request.is_expecting_continue:
             self._held_body = body
-            self.deadline = min(self.deadline, monotonic() + EXPECT_CONTINUE_SECONDS)
+            self.deadline = monotonic() + EXPECT_CONTINUE_SECONDS
         else:
             self._start_pump(body)
 
     def _release_body(self) -> None:
         body, self._held_body = self._held_body, None
         if body is not None:
-            timeout = self._pool.limits.response_header_timeout
-            self.deadline = monotonic() + timeout if timeout else NEVER
+            self.deadline = NEVER
             self._start_pump(body)
 
     def _start_pump(self, body: Body) -> None:
@@ -161,6 +161,9 @@ class ServerConnection(asyncio.Protocol):
             self.abort()
         elif self._decoder.is_complete:
             self._release()
+        elif self._decoder.response is None and self._pool.limits.response_header_timeout:
+            # responseHeaderTimeout begins when the whole request has been sent.
+            self.deadline = monotonic() + self._pool.limits.response_header_timeout
 
     # === asyncio's callbacks ===
 
@@ -186,10 +189,12 @@ class ServerConnection(asyncio.Protocol):
             head.set()
 
     def eof_received(self) -> bool:
+        self._pool.forget(self)  # at once: nobody may take it between this and `connection_lost`
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._decoder.end_of_stream()
+        if exc is None and self._error is None:
+            self._decoder.end_of_stream()
         self._transport = None
         self._pool.forget(self)
         if self._decoder.is_complete:

@@ -32,13 +32,16 @@ class Pool:
         return self._idle.pop() if self._idle else None
 
     async def dial(self) -> ServerConnection:
-        connection = await dial(self.origin, self.limits, self._make)
+        connection = ServerConnection(self)
+        try:
+            await dial(self.origin, self.limits, lambda: connection)
+        except BaseException:
+            # Whoever waited may have left in the very moment the connection came about.
+            connection.abort()
+            raise
         self.open.add(connection)
         self._deadlines.members.add(connection)
         return connection
-
-    def _make(self) -> ServerConnection:
-        return ServerConnection(self)
 
     def release(self, connection: ServerConnection) -> None:
         """The connection's answer is complete and it may serve again."""

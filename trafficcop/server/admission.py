@@ -15,6 +15,8 @@ from trafficcop.http.networks import Networks
 from trafficcop.http.paths import PLAIN, normalize, routing_path, sanitize
 
 _HOSTS_LIMIT = 4096
+# RFC 3986 §3.2.2, and the colon before a port.
+_HOST_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:[]%"
 _FORWARDED_FOR = b"x-forwarded-for"
 _SCHEMES = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
 
@@ -84,6 +86,8 @@ class Admission:
         # The target's host wins over the Host field.
         request.authority, slash, path = rest.partition(b"/")
         request.authority = request.authority.rpartition(b"@")[2]
+        if not request.authority:
+            return bare_response(400)
         request.raw_path = request.path = slash + path if slash else b"/"
         return None
 
@@ -108,6 +112,8 @@ class Admission:
         return None
 
     def _learn_host(self, authority: bytes) -> bytes:
+        if authority.translate(None, _HOST_BYTES):
+            raise ProxyError(Kind.BAD_REQUEST, "malformed host")
         host = canonical_host(authority)
         if len(self._hosts) >= _HOSTS_LIMIT:
             self._hosts.clear()

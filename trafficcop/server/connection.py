@@ -12,7 +12,9 @@ from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.h1 import RequestDecoder
 from trafficcop.http.h1_encode import (
+    CHUNKED,
     CONTINUE,
+    chunked_framing,
     encode_chunk,
     encode_informational,
     encode_last_chunk,
@@ -21,18 +23,20 @@ from trafficcop.http.h1_encode import (
 )
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response
+from trafficcop.server.peer import peer_of
 
 if TYPE_CHECKING:
     from trafficcop.server.listener import Listener
 
 # A client may pipeline this many requests before we stop reading.
 PIPELINE_LIMIT = 8
+# A client may send this much behind a request to upgrade before there is a tunnel.
+LEFTOVER_LIMIT = 64 * 1024
 # What is left of a request body after its answer is read and dropped up to here; beyond, the connection is closed.
 DISCARD_LIMIT = 256 * 1024
 # How long a connection that we closed first may go on sending (it would lose our answer to a reset otherwise).
 LINGER_SECONDS = 2.0
 
-_CHUNKED = b"Transfer-Encoding: chunked\r\n"
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
@@ -45,9 +49,9 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_drive",
         "_error",
+        "_has_ended",
         "_is_chunked",
         "_is_closing",
-        "_is_lingering",
         "_is_looping",
         "_is_paused",
         "_is_reading_paused",
@@ -71,10 +75,10 @@ class Connection(asyncio.Protocol):
         self._drive = Drive(self._on_served)
         self._drained: Wakeup | None = None
         self._error: ProxyError | None = None  # what was read last is malformed: answered once it is its turn
+        self._has_ended = False  # the client will send nothing more
         self._request: Request | None = None
         self._is_chunked = False
         self._is_closing = False
-        self._is_lingering = False
         self._is_looping = False
         self._is_paused = False  # reading, for the sake of a body
         self._is_reading_paused = False  # reading, because too many requests wait
@@ -101,27 +105,43 @@ class Connection(asyncio.Protocol):
         listener.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_closing:
+        if self._is_closing or self._error is not None:
             return
         decoder = self._decoder
         if self._request is None and decoder.is_idle:
             self.deadline = monotonic() + self._listener.read_timeout
+        was_in_body = decoder.body is not None
+        self._feed(data)
+        if self._request is None:
+            self._run_ready()
+            return
+        if was_in_body and decoder.body is None:
+            self._begin_write_timeout()
+        if not self._is_reading_paused and (
+            len(decoder.ready) > PIPELINE_LIMIT or len(decoder.leftover) > LEFTOVER_LIMIT
+        ):
+            self._is_reading_paused = True
+            self._apply_reading()
+
+    def _feed(self, data: bytes) -> None:
+        decoder = self._decoder
         try:
             decoder.feed(data)
         except ProxyError as error:
             self._error = error
+            if self._request is not None and decoder.body is not None and not decoder.ready:
+                # The body of the request being served is malformed: its own answer says so, and is the last one.
+                self._keeps_alive = False
             decoder.fail(error)
-        if self._request is None:
-            self._run_ready()
-        elif len(decoder.ready) > PIPELINE_LIMIT and not self._is_reading_paused:
-            self._is_reading_paused = True
-            self._apply_reading()
+
+    def _begin_write_timeout(self) -> None:
+        timeout = self._listener.write_timeout
+        self.deadline = monotonic() + timeout if timeout else NEVER
 
     def eof_received(self) -> bool:
-        # A client that half-closes after its request still gets its answer; without one there is nothing to wait for.
-        self._keeps_alive = False
-        error = ProxyError(Kind.CLIENT_GONE, "the request was cut off")
-        self._decoder.fail(error)
+        # A client that half-closes after its requests still gets its answers; without one there is nothing to wait for.
+        self._has_ended = True
+        self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request was cut off"))
         return self._request is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -162,7 +182,7 @@ class Connection(asyncio.Protocol):
         while self._request is None and ready and not self._is_closing:
             self._start(ready.popleft())
         self._is_looping = False
-        if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT:
+        if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT and not self._decoder.leftover:
             self._is_reading_paused = False
             self._apply_reading()
         if self._request is None and self._error is not None and not self._is_closing:
@@ -176,7 +196,7 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = request.is_keep_alive and not listener.is_draining
         if listener.has_keep_alive_limits and self._keeps_alive:
             self._keeps_alive = listener.may_keep_alive(self._served, self._opened_at)
-        if self._decoder.body is None:
+        if request.body is not self._decoder.body:
             self.deadline = monotonic() + listener.write_timeout if listener.write_timeout else NEVER
         if self.peer is not None:
             request.peer = self.peer
@@ -196,9 +216,11 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = monotonic() + self._listener.idle_timeout
         if request is not None and request.upgrade is not None:
-            self._decoder.resume_after_upgrade()
-        if self._decoder.ready or self._error is not None:
+            self._feed(self._decoder.resume_after_upgrade())
+        if self._decoder.ready or self._error is not None or self._is_reading_paused:
             self._run_ready()
+        if self._has_ended and not self.is_busy:
+            self._close_gently()
 
     def _finish_body(self, request: Request | None) -> bool:
         """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
@@ -232,7 +254,6 @@ class Connection(asyncio.Protocol):
             self._is_paused = self._is_reading_paused = False
             self._apply_reading()
             self.deadline = monotonic() + LINGER_SECONDS
-            self._is_lingering = True
             if transport.can_write_eof():
                 transport.write_eof()
         else:
@@ -249,6 +270,8 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or request is None or transport.is_closing():
             response.body.close()
+            if response.tunnel is not None:
+                response.tunnel.close()
             return
         self.is_started = True
         self._is_chunked = False
@@ -268,7 +291,7 @@ class Connection(asyncio.Protocol):
         elif response.body.length is not None:
             framing = b"Content-Length: %d\r\n" % response.body.length
         elif request.version == b"1.1":
-            framing = _CHUNKED
+            framing = CHUNKED if response.headers.hop is None else chunked_framing(response.headers.hop)
             self._is_chunked = True
             if first:
                 first = encode_chunk(first)
@@ -372,14 +395,3 @@ class Connection(asyncio.Protocol):
             self._is_closing = True
             if self._transport is not None:
                 self._transport.close()
-
-
-def peer_of(transport: asyncio.Transport) -> Peer:
-    """The client's address as the socket tells it; a zone is dropped, a v4-mapped address is the v4 one."""
-    name = transport.get_extra_info("peername")
-    if not isinstance(name, tuple):
-        return Peer("")
-    address = str(name[0]).partition("%")[0]
-    if address.startswith("::ffff:") and "." in address:
-        address = address[7:]
-    return Peer(address, int(name[1]))

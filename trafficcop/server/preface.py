@@ -17,7 +17,7 @@ from trafficcop.config.entry_points import EntryPointProxyProtocol
 from trafficcop.http.deadlines import NEVER, Deadlines
 from trafficcop.http.messages import Peer
 from trafficcop.http.networks import Networks
-from trafficcop.server.connection import peer_of
+from trafficcop.server.peer import peer_of
 
 _V1_LIMIT = 107
 _V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"

@@ -1,0 +1,18 @@
+"""Who is at the other end of a client's connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+from trafficcop.http.messages import Peer
+
+
+def peer_of(transport: asyncio.Transport) -> Peer:
+    """The client's address as the socket tells it; a zone is dropped, a v4-mapped address is the v4 one."""
+    name = transport.get_extra_info("peername")
+    if not isinstance(name, tuple):
+        return Peer("")
+    address = str(name[0]).partition("%")[0]
+    if address.startswith("::ffff:") and "." in address:
+        address = address[7:]
+    return Peer(address, int(name[1]))
