@@ -77,7 +77,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.middlewares.*.passTLSClientCert": "the middleware",
     "http.middlewares.*.plugin": "the plugin",
     "http.middlewares.*.rateLimit": "one limit for all workers, or in Redis; each worker counts for itself",
-    "http.middlewares.*.retry": "the middleware",
     "http.routers.*.observability": "what is observed per router",
     "http.routers.*.tls": "TLS",
     "http.serversTransports.*.certificates": "TLS to servers",

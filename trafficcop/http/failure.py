@@ -8,7 +8,16 @@ from trafficcop.http.messages import Response, bare_response, text_response
 
 
 def failure_response(error: ProxyError) -> Response:
-    """The answer Traefik gives for each kind of failure (`pkg/proxy/httputil/proxy.go`, `pkg/server/service`)."""
+    """The answer Traefik gives for each kind of failure (`pkg/proxy/httputil/proxy.go`, `pkg/server/service`).
+
+    It remembers the failure, so that a retry further out still knows that no server was reached.
+    """
+    response = _answer(error)
+    response.failure = error
+    return response
+
+
+def _answer(error: ProxyError) -> Response:
     status = error.status
     if error.kind is Kind.NO_SERVER:
         return text_response(status, b"no available server")

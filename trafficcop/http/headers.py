@@ -171,7 +171,12 @@ class Headers:
         return found
 
     def copy(self) -> Headers:
-        return Headers(self.fields.copy(), None if self.hop is None else self.hop.copy())
+        """Headers that can be changed without these; the tail stays shared until one of the two is."""
+        headers = Headers(self._fields.copy(), None if self.hop is None else self.hop.copy())
+        if self._tail is not None:
+            headers._tail = self._tail
+            headers.tail_lines = self.tail_lines
+        return headers
 
     def __repr__(self) -> str:
         return f"Headers({list(self)!r})"

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from trafficcop.errors import ProxyError
 from trafficcop.http.addresses import address_number
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.headers import Field, Headers
@@ -132,6 +133,7 @@ class Response:
 
     marks: int = 0  # bits of `headers.py` that some field of a server's answer carries
     tunnel: Tunnel | None = None
+    failure: ProxyError | None = None  # what this answer stands for, when no server gave it
 
     def __init__(self, status: int, headers: Headers, body: Body = EMPTY) -> None:
         self.status = status

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 STATUS_TEXT: dict[int, bytes] = {
     100: b"Continue",
     101: b"Switching Protocols",
@@ -66,3 +69,23 @@ STATUS_TEXT: dict[int, bytes] = {
     510: b"Not Extended",
     511: b"Network Authentication Required",
 }
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
+_HIGHEST = 999  # RFC 9110 §15: three digits
+
+
+def status_set(texts: Iterable[str]) -> frozenset[int]:
+    """The codes that a list of codes and ranges (`404`, `500-599`) names; ValueError for what is no number."""
+    codes: set[int] = set()
+    for text in texts:
+        ends = text.split("-")
+        first = _number(ends[0])
+        last = _number(ends[1]) if len(ends) > 1 else first
+        codes.update(range(max(first, 0), min(last, _HIGHEST) + 1))
+    return frozenset(codes)
+
+
+def _number(text: str) -> int:
+    if _NUMBER(text) is None:
+        raise ValueError(f'strconv.Atoi: parsing "{text}": invalid syntax')
+    return int(text)

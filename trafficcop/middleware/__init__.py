@@ -16,6 +16,7 @@ from trafficcop.middleware import (
     redirect_scheme,
     replace_path,
     replace_path_regex,
+    retry,
     strip_prefix,
     strip_prefix_regex,
 )
@@ -38,6 +39,7 @@ MIDDLEWARES: dict[str, Builder] = {
     "redirect_scheme": redirect_scheme.build,
     "replace_path": replace_path.build,
     "replace_path_regex": replace_path_regex.build,
+    "retry": retry.build,
     "strip_prefix": strip_prefix.build,
     "strip_prefix_regex": strip_prefix_regex.build,
 }

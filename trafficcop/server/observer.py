@@ -32,6 +32,9 @@ class AccessObserver:
 
     def end(self, record: AccessRecord, response: Response | None, size: int) -> None:
         record.duration = time.time_ns() - record.started
+        notes = record.request.notes
+        if notes is not None:
+            record.retry_attempts = notes.get("RetryAttempts", 0)
         if record.request.peer.is_trusted is False:
             record.forwarded_for = b""
         if response is not None:
