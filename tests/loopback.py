@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,13 @@ from trafficcop.worker.runtime import Runtime
 PATIENCE = 10.0  # nothing here takes so long unless it hangs
 
 Script = Callable[["Visit"], Awaitable[None]]
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with RST instead of FIN."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 @dataclass
@@ -66,10 +74,7 @@ class Visit:
         self.writer.transport.abort()
 
     def reset(self) -> None:
-        """End the connection with RST instead of FIN."""
-        sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 class Scripted:
@@ -187,6 +192,9 @@ class Client:
 
     def abort(self) -> None:
         self.writer.transport.abort()
+
+    def reset(self) -> None:
+        reset(self.writer)
 
 
 class Loopback:

@@ -72,6 +72,12 @@ def encode_informational(status: int, headers: Headers) -> bytes:
     return b"".join((status_line(status), *lines, b"\r\n"))
 
 
+def encode_refusal(status: int) -> bytes:
+    """What Go's server answers to what it cannot read, before it closes."""
+    text = b"%d %b" % (status, reason_of(status))
+    return b"HTTP/1.1 %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n%b" % (text, text)
+
+
 def encode_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 

@@ -18,8 +18,8 @@ from trafficcop.http.h1_encode import (
     encode_chunk,
     encode_informational,
     encode_last_chunk,
+    encode_refusal,
     encode_response_head,
-    reason_of,
 )
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response
@@ -36,6 +36,8 @@ LEFTOVER_LIMIT = 64 * 1024
 DISCARD_LIMIT = 256 * 1024
 # How long a connection that we closed first may go on sending (it would lose our answer to a reset otherwise).
 LINGER_SECONDS = 2.0
+# A client that sends no more may have closed or half-closed: it is waited for as long as its answer makes progress.
+HALF_CLOSED_SECONDS = 5.0
 
 _CLOSE = b"Connection: close\r\n"
 _KEEP_ALIVE = b"Connection: keep-alive\r\n"
@@ -49,6 +51,7 @@ class Connection(asyncio.Protocol):
         "_drained",
         "_drive",
         "_error",
+        "_half_closed_size",
         "_has_ended",
         "_is_chunked",
         "_is_closing",
@@ -75,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._drive = Drive(self._on_served)
         self._drained: Wakeup | None = None
         self._error: ProxyError | None = None  # what was read last is malformed: answered once it is its turn
+        self._half_closed_size = 0
         self._has_ended = False  # the client will send nothing more
         self._request: Request | None = None
         self._is_chunked = False
@@ -142,6 +146,8 @@ class Connection(asyncio.Protocol):
         # A client that half-closes after its requests still gets its answers; without one there is nothing to wait for.
         self._has_ended = True
         self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request was cut off"))
+        self._half_closed_size = self.sent_size
+        self.deadline = monotonic() + HALF_CLOSED_SECONDS
         return self._request is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,6 +171,10 @@ class Connection(asyncio.Protocol):
     def on_deadline(self) -> None:
         """Too slow, or idle for too long: Traefik closes without a word."""
         self.deadline = NEVER
+        if self._has_ended and self.sent_size != self._half_closed_size:
+            self._half_closed_size = self.sent_size
+            self.deadline = monotonic() + HALF_CLOSED_SECONDS
+            return
         if self._request is not None and self._decoder.body is None:
             self.abort()  # writeTimeout: the answer takes too long
             return
@@ -234,14 +244,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer what cannot be parsed, as Go's server does, and close."""
-        status = error.status
-        reason = reason_of(status)
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" % (
-            status,
-            reason,
-        )
         if self._transport is not None:
-            self._transport.write(head + b"%d %b" % (status, reason))
+            self._transport.write(encode_refusal(error.status))
         self._close_gently()
 
     def _close_gently(self) -> None:
