@@ -1,15 +1,16 @@
 """The HTTP router: who gets which request."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
-from trafficcop.plan.model import RouterPlan
-from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry
+from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response
+from trafficcop.plan.model import Observability, RouterPlan
+from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.rules.domains import default_priority
 from trafficcop.rules.matchers import link_http
 from trafficcop.rules.parse import Syntax, parse
@@ -123,7 +124,9 @@ async def test_many_paths_of_one_host() -> None:
 
 
 async def test_children_see_the_path_anew() -> None:
-    children = ChildRouter([entry("Path(`/new path`)", "child@file"), entry("Path(`/b`)", "other@file")], "parent@file")
+    children = ChildRouter(
+        [entry("Path(`/new path`)", "child@file"), entry("Path(`/b`)", "other@file")], Route("parent@file", "s")
+    )
     request = ask(b"/old")
     request.raw_path = b"/new%20path"
     assert await winner(children, request) == "parent@file -> child@file"
@@ -190,3 +193,13 @@ async def test_index_finds_what_a_scan_finds(rules: list[tuple[str, int]], reque
     for request in requests:
         expected = next((name for name, matcher in linked if matcher(request)), "")
         assert await winner(router, request) == expected
+
+
+async def test_routes_say_whether_they_are_logged_and_children_as_their_root() -> None:
+    plan = entry("PathPrefix(`/`)", "root@file").plan
+    silent = replace(plan, observability=Observability(access_logs=False))
+    assert route_of(plan).is_logged
+    child = route_of(entry("Path(`/`)", "child@file").plan, route_of(silent))
+    grandchild = route_of(entry("Path(`/`)", "last@file").plan, child)
+    assert not grandchild.is_logged
+    assert grandchild.name == "root@file -> child@file -> last@file"

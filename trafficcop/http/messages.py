@@ -60,11 +60,12 @@ class Peer:
 class Route:
     """The router that took a request, for logs and metrics: `name@provider` and the name of its service."""
 
-    __slots__ = ("name", "service")
+    __slots__ = ("is_logged", "name", "service")
 
-    def __init__(self, name: str, service: str) -> None:
+    def __init__(self, name: str, service: str, *, is_logged: bool = True) -> None:
         self.name = name
         self.service = service
+        self.is_logged = is_logged  # in the access log, as far as the router has a say
 
 
 class Target:
@@ -75,6 +76,18 @@ class Target:
     def __init__(self, service: str, url: str) -> None:
         self.service = service
         self.url = url
+
+
+class Origin:
+    """What a server answered, before any middleware touched it: noted only where an access log is kept."""
+
+    __slots__ = ("answered", "headers", "started", "status")
+
+    def __init__(self, started: int) -> None:
+        self.started = started  # as `answered`: nanoseconds of time.time_ns()
+        self.answered = 0
+        self.status = 0
+        self.headers: list[Field] | None = None
 
 
 class Request:
@@ -95,6 +108,7 @@ class Request:
     exchange: Exchange | None = None
     route: Route | None = None  # set by the router
     server: Target | None = None  # set by the forwarder
+    origin: Origin | None = None  # of the server asked last
     # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
     # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
     notes: dict[str, Any] | None = None

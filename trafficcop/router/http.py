@@ -28,7 +28,7 @@ class HTTPRouter:
 
     __slots__ = ("_generic", "_hosts", "_wildcards")
 
-    def __init__(self, entries: Iterable[RouteEntry], parent: str = "") -> None:
+    def __init__(self, entries: Iterable[RouteEntry], parent: Route | None = None) -> None:
         claims: dict[Host | None, list[Claim]] = {}
         for order, entry in enumerate(sorted(entries, key=_precedence)):
             _claim(claims, order, entry, parent)
@@ -66,7 +66,7 @@ class ChildRouter:
 
     __slots__ = ("_router",)
 
-    def __init__(self, entries: Iterable[RouteEntry], parent: str) -> None:
+    def __init__(self, entries: Iterable[RouteEntry], parent: Route) -> None:
         self._router = HTTPRouter(entries, parent)
 
     def __call__(self, request: Request) -> Awaitable[Response]:
@@ -81,11 +81,18 @@ def _precedence(entry: RouteEntry) -> tuple[int, int, str]:
     return -entry.plan.priority, entry.plan.rank, entry.plan.name
 
 
-def _claim(claims: dict[Host | None, list[Claim]], order: int, entry: RouteEntry, parent: str) -> None:
+def route_of(plan: RouterPlan, parent: Route | None = None) -> Route:
+    """What logs say of a router. A child goes by the whole way to it, and is observed as the router at its root."""
+    service = plan.service or f"{plan.name}-muxer"
+    if parent is None:
+        return Route(plan.name, service, is_logged=plan.observability.access_logs)
+    return Route(f"{parent.name} -> {plan.name}", service, is_logged=parent.is_logged)
+
+
+def _claim(claims: dict[Host | None, list[Claim]], order: int, entry: RouteEntry, parent: Route | None) -> None:
     """Enter a router under each of its hosts, or under None."""
     plan = entry.plan
-    service = plan.service or f"{plan.name}-muxer"
-    route = Route(f"{parent} -> {plan.name}" if parent else plan.name, service)
+    route = route_of(plan, parent)
     required = required_hosts(plan.rule, plan.syntax)
     if required is None:
         claims.setdefault(None, []).append(Claim(order, route, entry.handler, plan.rule, plan.syntax))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from trafficcop.http.headers import MANAGED
-from trafficcop.http.messages import Request, Response
+from trafficcop.http.messages import Origin, Request, Response
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.access_record import AccessRecord
 
@@ -40,13 +40,21 @@ class AccessObserver:
         if response is not None:
             record.downstream_status = response.status
             record.downstream_size = size
-            if record.request.server is not None:
-                record.origin_status = response.status
-                record.origin_size = size
-                record.origin_duration = record.duration
             if self._log.needs_response_headers:
                 record.downstream_headers = response.headers.fields.copy()
-                record.origin_headers = record.downstream_headers if record.request.server is not None else None
         else:
             record.downstream_status = 499
+        origin = record.request.origin
+        if origin is not None:
+            _note_origin(record, origin, size)
         self._log.record(record)
+
+
+def _note_origin(record: AccessRecord, origin: Origin, size: int) -> None:
+    """What the server said; if it said nothing, what was said in its place (Traefik `pkg/middlewares/accesslog`)."""
+    record.origin_status = origin.status or record.downstream_status
+    record.origin_size = size
+    record.origin_headers = origin.headers
+    # A body that was still coming went on its way as it came: the server was at work until the end.
+    ended = origin.answered if record.is_whole and origin.answered else record.started + record.duration
+    record.origin_duration = max(ended - origin.started, 0)

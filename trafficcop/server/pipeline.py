@@ -49,6 +49,7 @@ class Pipeline:
             response = await self.respond(request)
             whole = response.body.take()
             if whole is not None and response.body.trailers is None:
+                record.is_whole = True
                 exchange.send_head(response, whole, True)
             else:
                 await _stream(exchange, response, whole)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from trafficcop.config.observability import AccessLog as AccessLogConfiguration
 from trafficcop.config.observability import AccessLogFilters
+from trafficcop.http.messages import Route
 from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line
 from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.log import fields, get_logger
@@ -67,7 +68,7 @@ class AccessLog:
     def record(self, record: AccessRecord) -> None:
         """Log a finished exchange."""
         route = record.request.route
-        if route is not None and not self.has_internals and route.service.endswith("@internal"):
+        if route is not None and not self._is_kept(route):
             return
         if self._filter is not None and not self._filter.is_kept(record):
             return
@@ -77,6 +78,9 @@ class AccessLog:
             self.flush()
         elif len(lines) == 1 and self._schedule is not None:
             self._schedule(FLUSH_SECONDS, self.flush)
+
+    def _is_kept(self, route: Route) -> bool:
+        return route.is_logged and (self.has_internals or not route.service.endswith("@internal"))
 
     def flush(self) -> None:
         """Write what is buffered, whole lines at a time."""

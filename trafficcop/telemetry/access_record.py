@@ -21,6 +21,7 @@ class AccessRecord:
         "duration",
         "entry_point",
         "forwarded_for",
+        "is_whole",
         "origin_duration",
         "origin_headers",
         "origin_size",
@@ -56,6 +57,7 @@ class AccessRecord:
         self.downstream_status = 0
         self.downstream_size = 0
         self.downstream_headers: list[Field] | None = None
+        self.is_whole = False  # the answer was all here when it was sent
         self.origin_duration = 0  # these stay 0 when no server was asked
         self.origin_status = 0
         self.origin_size = 0

@@ -11,15 +11,16 @@ from trafficcop.config.dynamic import Service
 from trafficcop.config.middlewares import EncodedCharacters, Middleware
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.messages import Handler, Ready, Request, Response, Target, text_response
+from trafficcop.http.messages import Handler, Ready, Request, Response, Route, Target, text_response
 from trafficcop.middleware import MIDDLEWARES
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
 from trafficcop.proxy.forward import Forward, Unforwardable
+from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pool, Pools
-from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry
+from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.service.algorithms import Server
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
@@ -48,6 +49,8 @@ class Linker:
         self._static = static
         self._pools = pools
         self._runtime_dir = runtime_dir
+        access = static.access_log
+        self._has_origin_headers = access is not None and access.format == "json"
         self._linked = Linked(0, {})
         self._services: dict[str, ServicePlan] = {}
         self._middlewares: dict[str, MiddlewarePlan] = {}
@@ -76,10 +79,11 @@ class Linker:
 
     # === routers ===
 
-    def _link_router(self, router: RouterPlan) -> Handler:
+    def _link_router(self, router: RouterPlan, parent: Route | None = None) -> Handler:
         if router.children:
-            entries = [RouteEntry(child, self._link_router(child)) for child in router.children]
-            handler: Handler = ChildRouter(entries, router.name)
+            route = route_of(router, parent)
+            entries = [RouteEntry(child, self._link_router(child, route)) for child in router.children]
+            handler: Handler = ChildRouter(entries, route)
         else:
             handler = self.service(router.service)
         for name in reversed(router.middlewares):
@@ -166,6 +170,12 @@ class Linker:
         return LoadBalancer(name, servers, options.strategy or "wrr", options.sticky)
 
     def _link_server(
+        self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
+    ) -> Handler:
+        handler = self._link_forward(service, options, server, limits)
+        return handler if self._static.access_log is None else Observed(handler, has_headers=self._has_origin_headers)
+
+    def _link_forward(
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
     ) -> Handler:
         target = Target(service, server.url)

@@ -1,0 +1,81 @@
+"""What the access log says of a request that went through router, server and pipeline."""
+
+import json
+from collections.abc import Awaitable
+from pathlib import Path
+
+import pytest
+
+from trafficcop.config.observability import AccessLog as AccessLogOptions
+from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogFields
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.body import Bytes
+from trafficcop.http.headers import Headers
+from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response
+from trafficcop.proxy.observed import Observed
+from trafficcop.server.observer import AccessObserver
+from trafficcop.telemetry.access import AccessLog
+
+
+def server(request: Request) -> Awaitable[Response]:
+    return Ready(Response(201, Headers([(b"Server", b"theirs")]), Bytes(b"hello")))
+
+
+def refusing(request: Request) -> Awaitable[Response]:
+    raise ProxyError(Kind.UNREACHABLE, "refused")
+
+
+async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dict[str, object] | None:
+    """The line of one request that `handler` answered, behind a middleware that takes the Server field away."""
+    everything = AccessLogFieldHeaders(default_mode="keep")
+    log = AccessLog(AccessLogOptions(format="json", file_path=str(path), fields=AccessLogFields(headers=everything)))
+    observer = AccessObserver(log, "web")
+    request = Request(b"GET", b"/", None, Headers())
+    record = observer.begin(request)
+    request.route = Route("web@file", "app@file", is_logged=is_logged)
+    try:
+        response = await handler(request)
+        response.headers.remove(b"server")
+    except ProxyError:
+        response = bare_response(502, b"Bad Gateway")
+    record.is_whole = True
+    observer.end(record, response, 9)
+    log.close()
+    return read(path)
+
+
+def read(path: Path) -> dict[str, object] | None:
+    text = path.read_text()
+    line: dict[str, object] | None = json.loads(text) if text else None
+    return line
+
+
+async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
+    line = await logged(tmp_path / "log", Observed(server, has_headers=True))
+    assert line is not None
+    assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 9)
+    assert line["origin_Server"] == "theirs"
+    assert "downstream_Server" not in line
+    total, origin, overhead = line["Duration"], line["OriginDuration"], line["Overhead"]
+    assert isinstance(total, int)
+    assert isinstance(origin, int)
+    assert isinstance(overhead, int)
+    assert 0 <= origin < total
+    assert overhead == total - origin
+
+
+async def test_a_server_that_says_nothing_has_the_status_said_in_its_place(tmp_path: Path) -> None:
+    line = await logged(tmp_path / "log", Observed(refusing, has_headers=True))
+    assert line is not None
+    assert (line["OriginStatus"], line["DownstreamStatus"]) == (502, 502)
+
+
+async def test_what_we_answer_ourselves_has_no_origin(tmp_path: Path) -> None:
+    line = await logged(tmp_path / "log", server)
+    assert line is not None
+    assert (line["OriginStatus"], line["OriginContentSize"], line["OriginDuration"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+async def test_a_router_may_keep_its_requests_out_of_the_log(tmp_path: Path, is_logged: bool) -> None:
+    assert (await logged(tmp_path / "log", server, is_logged=is_logged) is not None) == is_logged
