@@ -68,11 +68,9 @@ PENDING_STATIC: dict[str, str] = {
 }
 
 PENDING_DYNAMIC: dict[str, str] = {
-    "http.middlewares.*.buffering": "the middleware",
     "http.middlewares.*.circuitBreaker": "the middleware",
     "http.middlewares.*.compress": "the middleware",
     "http.middlewares.*.digestAuth": "the middleware",
-    "http.middlewares.*.errors": "the middleware",
     "http.middlewares.*.forwardAuth": "the middleware",
     "http.middlewares.*.grpcWeb": "the middleware",
     "http.middlewares.*.inFlightReq": "one limit for all workers; each worker counts for itself",

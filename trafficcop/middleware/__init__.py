@@ -5,9 +5,11 @@ from __future__ import annotations
 from trafficcop.middleware import (
     add_prefix,
     basic_auth,
+    buffering,
     chain,
     content_type,
     encoded_characters,
+    errors,
     headers,
     in_flight_req,
     ip_allow_list,
@@ -27,9 +29,11 @@ __all__ = ["MIDDLEWARES", "Builder", "MiddlewareContext"]
 MIDDLEWARES: dict[str, Builder] = {
     "add_prefix": add_prefix.build,
     "basic_auth": basic_auth.build,
+    "buffering": buffering.build,
     "chain": chain.build,
     "content_type": content_type.build,
     "encoded_characters": encoded_characters.build,
+    "errors": errors.build,
     "headers": headers.build,
     "in_flight_req": in_flight_req.build,
     "ip_allow_list": ip_allow_list.build,
