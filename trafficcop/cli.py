@@ -5,6 +5,7 @@ Modules are imported where they are used: `version` needs none of them, and the 
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import sys
@@ -131,6 +132,7 @@ def _line(text: str) -> str:
 
 
 def _start(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    gc.disable()  # what is made until the processes run stays for good: each of them enables it in its time
     from trafficcop import supervisor
     from trafficcop.config.static_sources import load_static
     from trafficcop.control.launch import Launch

@@ -7,26 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import logging
 import os
 import select
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 from trafficcop.config.static import StaticConfiguration
-from trafficcop.control import main as control
 from trafficcop.control.launch import Launch as Launch
 from trafficcop.machine import kernel
 from trafficcop.machine.children import Child
 from trafficcop.machine.sockets import BindError, Sockets, open_sockets
 from trafficcop.machine.systemd import Notifier, passed_sockets
 from trafficcop.telemetry import log
-from trafficcop.worker import main as worker
 
 logger = logging.getLogger(__name__)
 
@@ -54,17 +51,28 @@ def run(launch: Launch) -> int:
         return Supervisor(launch, sockets, directory).run()
     finally:
         sockets.close()
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_directory(directory)
 
 
 def private_directory(environ: Mapping[str, str]) -> Path:
     """A new directory for our Unix sockets that nobody else may enter, where the path fits into a socket address."""
     bases = [environ[name] for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR") if environ.get(name)]
-    for base in (*bases, tempfile.gettempdir(), "/dev/shm"):  # noqa: S108 - made with a random name and mode 0700
+    temporary = (os.environ.get("TMPDIR") or "/tmp", "/tmp", "/dev/shm")  # noqa: S108 - random name, mode 0700
+    for base in (*bases, *temporary):
         if len(base) <= _SOCKET_PATH_LIMIT:
             with contextlib.suppress(OSError):  # not there, or read-only: the next will do
-                return Path(tempfile.mkdtemp(prefix="trafficcop-", dir=base))
+                path = Path(base, f"trafficcop-{os.urandom(4).hex()}")
+                path.mkdir(mode=0o700)
+                return path
     raise OSError(f"no directory for our sockets: none of {bases} can be written to, set XDG_RUNTIME_DIR")
+
+
+def remove_directory(directory: Path) -> None:
+    """Remove what `private_directory` made, with the sockets in it."""
+    with contextlib.suppress(OSError):  # somebody was faster
+        for path in directory.iterdir():
+            path.unlink(missing_ok=True)
+        directory.rmdir()
 
 
 class Supervisor:
@@ -94,7 +102,11 @@ class Supervisor:
 
     # === what the children run ===
 
+    # Imported where they run: control starts before the modules of the workers are here, and keeps its own to itself.
+
     def _run_worker(self, index: int) -> int:
+        from trafficcop.worker import main as worker
+
         self._sockets.keep_only(index)
         sockets = self._sockets.of_worker[index]
         return worker.run(
@@ -102,6 +114,8 @@ class Supervisor:
         )
 
     def _run_control(self) -> int:
+        from trafficcop.control import main as control
+
         self._sockets.keep_only(None)
         return control.run(self._launch, self._directory, partial(self._report, "control"))
 
@@ -112,11 +126,7 @@ class Supervisor:
 
     def run(self) -> int:
         self._take_signals()
-        # What is imported now is shared by all: keep the collector from touching, and so copying, those pages.
-        gc.collect()
-        gc.freeze()
-        for child in self._by_name.values():
-            child.start()
+        self._start_children()
         poll = select.poll()
         poll.register(self._wakeup_reader, select.POLLIN)
         poll.register(self._status_reader, select.POLLIN)
@@ -128,6 +138,17 @@ class Supervisor:
             self._reap()
             self._do_what_is_due()
         return self._exit_code
+
+    def _start_children(self) -> None:
+        """Control first: while it reads and compiles the configuration, we import what all workers share."""
+        gc.freeze()
+        self._control.start()
+        importlib.import_module("trafficcop.worker.main")
+        # Keep the collector from touching, and so copying, the pages that are shared.
+        gc.freeze()
+        for child in self._workers:
+            child.start()
+        gc.enable()
 
     def _take_signals(self) -> None:
         signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)

@@ -7,7 +7,6 @@ everything. The rules are those of Traefik's `paerser` (`parser/nodes_metadata.g
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -65,6 +64,8 @@ def path_text(path: Iterable[str | int]) -> str:
 
 def suggestion(key: str, known: Iterable[str]) -> str:
     """` (did you mean "x"?)`, or nothing when no known key is near."""
+    import difflib  # here, for few keys are wrong
+
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(key.lower()[:100], by_lower, n=1, cutoff=0.6)
     return f' (did you mean "{by_lower[near[0]]}"?)' if near else ""

@@ -9,8 +9,6 @@ from typing import Any
 
 from trafficcop.config.document import Document, Path
 from trafficcop.config.marks import Mark, line_and_column
-from trafficcop.config.toml_marks import mark_toml
-from trafficcop.config.toml_reader import read_toml
 from trafficcop.config.yaml_reader import compose, read_yaml
 from trafficcop.errors import ConfigurationError, Issue, Position
 
@@ -97,6 +95,19 @@ def read_json(text: str, source: str) -> Any:
     except (ValueError, RecursionError):
         return read_yaml(text, source)
     return data
+
+
+def read_toml(text: str, source: str) -> Any:
+    """TOML: its parser is imported when there is some to read."""
+    from trafficcop.config import toml_reader
+
+    return toml_reader.read_toml(text, source)
+
+
+def mark_toml(text: str) -> Mark:
+    from trafficcop.config import toml_marks
+
+    return toml_marks.mark_toml(text)
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {"yaml": read_yaml, "json": read_json, "toml": read_toml}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
@@ -84,6 +83,8 @@ class Ledger:
         self._suggestions += 1
         # Without the providers: what the names have in common there says nothing.
         bare = {one.partition("@")[0]: one for one in known if not one.endswith("@internal")}
+        import difflib  # here, for few names are wrong
+
         near = difflib.get_close_matches(name.partition("@")[0], bare, n=1)
         return f" (did you mean {bare[near[0]]}?)" if near else ""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import time
+from http import HTTPStatus
 
 from trafficcop.http.headers import DATE, Field, Headers
 from trafficcop.http.messages import Response
@@ -13,7 +13,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 # Go writes its own reason phrases whatever the server said (net/http `StatusText`).
-_REASONS = {int(code): reason.encode() for code, reason in http.client.responses.items()} | {
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {
     413: b"Request Entity Too Large",
     414: b"Request URI Too Long",
     416: b"Requested Range Not Satisfiable",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -67,7 +66,6 @@ class Child:
             kernel.die_with_parent(supervisor)
             kernel.name_process(f"trafficcop-{self.tag}")
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            gc.enable()
             code = self._main()
         except BaseException:
             logger.exception("The %s process failed", self.name)

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from trafficcop.middleware import (
-    add_prefix,
-    basic_auth,
-    buffering,
-    chain,
-    content_type,
-    encoded_characters,
-    errors,
-    headers,
-    in_flight_req,
-    ip_allow_list,
-    rate_limit,
-    redirect_regex,
-    redirect_scheme,
-    replace_path,
-    replace_path_regex,
-    retry,
-    strip_prefix,
-    strip_prefix_regex,
-)
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from trafficcop.middleware.context import Builder, MiddlewareContext
 
 __all__ = ["MIDDLEWARES", "Builder", "MiddlewareContext"]
 
-MIDDLEWARES: dict[str, Builder] = {
-    "add_prefix": add_prefix.build,
-    "basic_auth": basic_auth.build,
-    "buffering": buffering.build,
-    "chain": chain.build,
-    "content_type": content_type.build,
-    "encoded_characters": encoded_characters.build,
-    "errors": errors.build,
-    "headers": headers.build,
-    "in_flight_req": in_flight_req.build,
-    "ip_allow_list": ip_allow_list.build,
-    "ip_white_list": ip_allow_list.build_white_list,
-    "rate_limit": rate_limit.build,
-    "redirect_regex": redirect_regex.build,
-    "redirect_scheme": redirect_scheme.build,
-    "replace_path": replace_path.build,
-    "replace_path_regex": replace_path_regex.build,
-    "retry": retry.build,
-    "strip_prefix": strip_prefix.build,
-    "strip_prefix_regex": strip_prefix_regex.build,
-}
+
+class Registry(Mapping[str, Builder]):
+    """Builders by key. A module is imported when the first middleware of its kind is built."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        self._builders: dict[str, Builder] = {}
+
+    def __getitem__(self, key: str) -> Builder:
+        builder = self._builders.get(key)
+        if builder is None:
+            module, _, function = self._names[key].partition(".")
+            builder = self._builders[key] = getattr(import_module(f"{__name__}.{module}"), function)
+        return builder
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+MIDDLEWARES = Registry(
+    {
+        "add_prefix": "add_prefix.build",
+        "basic_auth": "basic_auth.build",
+        "buffering": "buffering.build",
+        "chain": "chain.build",
+        "content_type": "content_type.build",
+        "encoded_characters": "encoded_characters.build",
+        "errors": "errors.build",
+        "headers": "headers.build",
+        "in_flight_req": "in_flight_req.build",
+        "ip_allow_list": "ip_allow_list.build",
+        "ip_white_list": "ip_allow_list.build_white_list",
+        "rate_limit": "rate_limit.build",
+        "redirect_regex": "redirect_regex.build",
+        "redirect_scheme": "redirect_scheme.build",
+        "replace_path": "replace_path.build",
+        "replace_path_regex": "replace_path_regex.build",
+        "retry": "retry.build",
+        "strip_prefix": "strip_prefix.build",
+        "strip_prefix_regex": "strip_prefix_regex.build",
+    }
+)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.providers import FileProvider as FileOptions
@@ -15,7 +16,9 @@ from trafficcop.providers.duplicates import put_together
 from trafficcop.providers.listing import Listing, Places, list_directory, list_file
 from trafficcop.providers.message import Message
 from trafficcop.providers.one_file import OneFile
-from trafficcop.providers.watching import Watching
+
+if TYPE_CHECKING:
+    from trafficcop.providers.watching import Watching
 
 # More text than this is read in a thread, so that the event loop goes on.
 _LARGE = 128 * 1024
@@ -111,6 +114,8 @@ class FileProvider:
     def _watch(self) -> Watching | None:
         if not any(source.is_watched for source in self._sources):
             return None
+        from trafficcop.providers.watching import Watching  # what the first Message does not have to wait for
+
         watching = Watching(self._touched.set)
         self._unwatched = watching.follow(self._places())
         return watching

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Literal
 
@@ -65,6 +64,8 @@ def unsupported(name: str, kind: Kind, syntax: Syntax) -> str:
     if successor in known:
         return f"{message} (in the v3 syntax it is {successor}; `ruleSyntax: v2` on the router keeps {name})"
     by_lower = {matcher.lower(): matcher for matcher in known}
+    import difflib  # here, for few rules are wrong
+
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     if close and close[0] == name.lower():
         return f"{message} (did you mean {by_lower[close[0]]}?)"

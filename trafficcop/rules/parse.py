@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from trafficcop.rules.ast import And, Matcher, Node, Or
 from trafficcop.rules.errors import RuleError
 from trafficcop.rules.names import Kind, Syntax
+from trafficcop.rules.plain import read_plain
+from trafficcop.rules.program import Program
 
 if TYPE_CHECKING:
-    from trafficcop.rules.shape import Parsed, Program
+    from trafficcop.rules.shape import Parsed
 
 __all__ = ["MAX_LENGTH", "RuleError", "locate", "parse"]
 
@@ -34,20 +36,28 @@ def parse(text: str, kind: Kind = "http", syntax: Syntax = "v3") -> Node:
     pieces = _LITERAL.split(text)
     values = pieces[1::2]
     skeleton = "\0".join(pieces[0::2])
+    if "" in values or "\r" in text or not text.isascii() or len(text) > MAX_LENGTH:
+        return _parse_slowly(text, kind, syntax)
     program = _skeletons.get((skeleton, kind, syntax))
-    if program is None or "" in values or "\r" in text or not text.isascii() or len(text) > MAX_LENGTH:
-        return _parse_slowly(text, skeleton, kind, syntax)
+    if program is not None:
+        return _instantiate(program, values)
+    if "\0" in text or len(skeleton) >= _SKELETON_LENGTH or _INSEPARABLE.search(skeleton) is not None:
+        return _parse_slowly(text, kind, syntax)
+    program = read_plain(skeleton, kind, syntax)
+    if program is None:
+        if kind == "tcp" and text.strip() == "*":
+            return _CATCH_ALL
+        program = _read(text, kind, syntax).program
+    if len(_skeletons) >= _SKELETONS_LIMIT:
+        _skeletons.clear()
+    _skeletons[skeleton, kind, syntax] = program
     return _instantiate(program, values)
 
 
-def _parse_slowly(text: str, skeleton: str, kind: Kind, syntax: Syntax) -> Node:
+def _parse_slowly(text: str, kind: Kind, syntax: Syntax) -> Node:
     if kind == "tcp" and text.strip() == "*":
         return _CATCH_ALL
     parsed = _read(text, kind, syntax)
-    if "\0" not in text and len(skeleton) < _SKELETON_LENGTH and _INSEPARABLE.search(skeleton) is None:
-        if len(_skeletons) >= _SKELETONS_LIMIT:
-            _skeletons.clear()
-        _skeletons[skeleton, kind, syntax] = parsed.program
     return _instantiate(parsed.program, parsed.values)
 
 

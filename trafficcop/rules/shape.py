@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from lark import Lark, Token, UnexpectedToken
 from lark.exceptions import VisitError
@@ -15,36 +14,9 @@ from trafficcop.rules import literals
 from trafficcop.rules.errors import RuleError
 from trafficcop.rules.explain import explain
 from trafficcop.rules.names import MATCHERS, Kind, Syntax, canonical, unsupported
+from trafficcop.rules.program import Group, Leaf, Negation, Shape, emit
 
 MAX_NESTING = 100  # parentheses within parentheses
-MAX_DEPTH = 150  # of the tree: it is pickled and walked by recursion
-
-
-class Leaf(NamedTuple):
-    """A matcher whose arguments are those literals of the rule that have the indices `start` to `end`."""
-
-    name: str
-    start: int
-    end: int
-    is_negated: bool
-
-
-# A tree in postfix order. True and False are Or and And over the last two.
-Program = Sequence[Leaf | bool]
-
-
-@dataclass(slots=True)
-class _Group:
-    is_or: bool
-    items: list[_Shape]
-
-
-@dataclass(slots=True)
-class _Negation:
-    item: Leaf | _Group
-
-
-_Shape = Leaf | _Group | _Negation
 
 
 @dataclass(slots=True)
@@ -86,17 +58,17 @@ class _Builder(Transformer_NonRecursive[Token, Parsed]):
         self.syntax = syntax
         self.parsed = Parsed()
 
-    def any_of(self, items: list[_Shape]) -> _Shape:
-        return _Group(True, items)
+    def any_of(self, items: list[Shape]) -> Shape:
+        return Group(True, items)
 
-    def all_of(self, items: list[_Shape]) -> _Shape:
-        return _Group(False, items)
+    def all_of(self, items: list[Shape]) -> Shape:
+        return Group(False, items)
 
-    def negation(self, items: list[_Shape]) -> _Shape:
+    def negation(self, items: list[Shape]) -> Shape:
         item = items[0]
-        return item.item if isinstance(item, _Negation) else _Negation(item)
+        return item.item if isinstance(item, Negation) else Negation(item)
 
-    def call(self, items: list[Token]) -> _Shape:
+    def call(self, items: list[Token]) -> Shape:
         name, *arguments = items
         matcher = canonical(name, self.kind, self.syntax)
         if matcher is None:
@@ -108,8 +80,8 @@ class _Builder(Transformer_NonRecursive[Token, Parsed]):
         self.parsed.tokens += arguments
         return Leaf(matcher, start, start + len(values), False)
 
-    def start(self, items: list[_Shape]) -> Parsed:
-        _emit(items[0], False, self.parsed.program, 1)
+    def start(self, items: list[Shape]) -> Parsed:
+        emit(items[0], False, self.parsed.program, 1)
         return self.parsed
 
     def _check(self, matcher: str, name: Token, arguments: list[Token], values: list[str]) -> None:
@@ -152,30 +124,6 @@ def _value(token: Token, matcher: str) -> str:
         )
     what = "a number" if token.type == "NUMBER" else "not defined"
     raise _at(token, f"unsupported argument of {matcher}: {token} is {what}, write `{token}` in backticks")
-
-
-def _emit(shape: _Shape, is_negated: bool, program: list[Leaf | bool], depth: int) -> None:
-    """Write a shape in postfix order, with negations pushed down to the leaves (De Morgan)."""
-    if isinstance(shape, _Negation):
-        is_negated = not is_negated
-        shape = shape.item
-    if isinstance(shape, Leaf):
-        program.append(shape._replace(is_negated=is_negated))
-    else:
-        _emit_range(shape, 0, len(shape.items), is_negated, program, depth)
-
-
-def _emit_range(group: _Group, start: int, end: int, is_negated: bool, program: list[Leaf | bool], depth: int) -> None:
-    """Long lists are halved, so that the tree of thousands of hosts is a dozen nodes deep."""
-    if depth > MAX_DEPTH:
-        raise RuleError("too deeply nested")
-    if end - start == 1:
-        _emit(group.items[start], is_negated, program, depth + 1)
-        return
-    middle = start + (end - start + 1) // 2
-    _emit_range(group, start, middle, is_negated, program, depth + 1)
-    _emit_range(group, middle, end, is_negated, program, depth + 1)
-    program.append(group.is_or != is_negated)
 
 
 @functools.cache

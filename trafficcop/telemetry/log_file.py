@@ -12,7 +12,6 @@ import fcntl
 import gzip
 import os
 import re
-import shutil
 import sys
 import threading
 import time
@@ -178,6 +177,8 @@ def _compress(path: Path) -> None:
     """Replace a file by its `.gz`; whoever dies in between leaves the original."""
     partial = path.with_name(path.name + ".gz.partial")
     with path.open("rb") as source, gzip.open(partial, "wb") as target:
+        import shutil
+
         shutil.copyfileobj(source, target, MEGABYTE)
     os.chmod(partial, path.stat().st_mode & 0o777)
     os.replace(partial, path.with_name(path.name + ".gz"))

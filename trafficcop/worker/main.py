@@ -143,6 +143,7 @@ class _Plans:
 def run(seat: Seat) -> int:
     """The main function of a worker process."""
     gc.set_threshold(*_GC_THRESHOLDS)
+    gc.enable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(seat))
     return 0
