@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -93,6 +92,8 @@ def _print_help() -> int:
 
 def _print_version() -> int:
     """The five lines of `traefik version`; scripts read them by label."""
+    import platform
+
     system, machine = platform.system().lower(), platform.machine()
     rows = (
         ("Version:", __version__),

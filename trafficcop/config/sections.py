@@ -72,22 +72,26 @@ def suggestion(key: str, known: Iterable[str]) -> str:
 
 
 class Section:
-    """The plan of one class."""
+    """The plan of one class. Its readers are made when the first section of it is read: most never are."""
 
-    __slots__ = ("cls", "options", "readers")
+    __slots__ = ("_readers", "cls")
 
     def __init__(self, cls: type[Any]) -> None:
         self.cls = cls
-        self.options = {option.key.lower(): option for option in options_of(cls)}
-        self.readers: dict[str, tuple[str, str, Reader]] = {}
-        for option in options_of(cls):
+        self._readers: dict[str, tuple[str, str, Reader]] = {}
+
+    def _make_readers(self) -> dict[str, tuple[str, str, Reader]]:
+        readers: dict[str, tuple[str, str, Reader]] = {}
+        for option in options_of(self.cls):
             entry = (option.name, option.key, _option_reader(option))
-            self.readers[option.key] = entry
-            self.readers[option.key.lower()] = entry
+            readers[option.key] = entry
+            readers[option.key.lower()] = entry
+        self._readers = readers  # at once: large files are read in threads
+        return readers
 
     def build(self, given: dict[Any, Any], path: KeyPath, findings: Findings) -> Any:
         """An instance with everything that could be read; it is made even when something could not."""
-        readers = self.readers
+        readers = self._readers or self._make_readers()
         values: dict[str, Any] = {}
         for key, value in given.items():
             entry = readers.get(key) or readers.get(str(key).lower())
@@ -110,7 +114,7 @@ class Section:
 
     def known(self, findings: Findings) -> list[str]:
         hidden = "not_in_labels" if findings.labels else "labels_only"
-        return [option.key for option in self.options.values() if not getattr(option, hidden)]
+        return [option.key for option in options_of(self.cls) if not getattr(option, hidden)]
 
 
 _sections: dict[type[Any], Section] = {}
