@@ -145,7 +145,7 @@ def _start(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     if loaded.errors:
         return 1
     try:
-        log.configure(loaded.static.log, is_rotating=True)
+        log.configure(loaded.static.log)  # control, or the only process, will rotate it
     except OSError as error:
         print(f"log.filePath: cannot open {error.filename}: {error.strerror}", file=sys.stderr)
         return 1

@@ -210,11 +210,11 @@ class Supervisor:
 
     def _on_signal(self, signum: signal.Signals) -> None:
         if signum in (signal.SIGTERM, signal.SIGINT):
-            if self._is_stopping:
-                logger.warning("%s again: stopping at once", signum.name)
-                self._stop_now(128 + signum)
-            else:
+            if not self._is_stopping:
                 self._begin_stop()
+            elif signum == signal.SIGINT:  # somebody at a terminal, who is waiting
+                logger.warning("SIGINT again: stopping at once")
+                self._stop_now(128 + signum)
         elif signum == signal.SIGUSR1:
             log.reopen()
             for child in self._by_name.values():

@@ -147,11 +147,6 @@ def test_errors(text: str, position: str, path: str, message: str):
     ("text", "path", "message"),
     [
         (
-            "entryPoints: {web: {address: ':80', http: {redirections: {entryPoint: {to: wep}}}}, we: {address: ':1'}}",
-            "entryPoints.web.http.redirections.entryPoint.to",
-            "unknown entry point 'wep' (did you mean \"we\"?): there is no redirection",
-        ),
-        (
             RESOLVER % (", caServer: 'https://acme-v01.api.letsencrypt.org/directory'", ""),
             "certificatesResolvers.le.acme.caServer",
             "https://acme-v02.api.letsencrypt.org/directory is used",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.control.given import compiled, router, static
+from tests.control.given import compiled, dynamic, router, static, told
 from trafficcop.config.middlewares import RedirectScheme
+from trafficcop.config.sources import load_text
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
 from trafficcop.control.names import Ranks, normalise
+from trafficcop.control.places import STATIC, Places
 
 ONE = "http: {routers: {r: {rule: 'Host(`a`)', service: noop@internal}}}"
 
@@ -130,3 +133,43 @@ def test_precedence_of_ones_own():
 @pytest.mark.parametrize(("text", "name"), [("web-to-:443", "web-to-443"), ("--a__b", "a-b"), ("", "")])
 def test_normalise(text: str, name: str):
     assert normalise(text) == name
+
+
+def test_mistakes_of_an_entry_point_are_told_once_and_those_of_a_router_where_they_stand():
+    text = "entryPoints:\n  web:\n    address: ':80'\n    http:\n      middlewares: [gone@file, there@file]\n"
+    configuration, issues, places = dynamic(
+        "http:\n  routers:\n"
+        "    a: {rule: Path(`/a`), service: s, middlewares: [there, lost]}\n"
+        "    b: {rule: Path(`/b`), service: s}\n"
+        "  middlewares: {there: {addPrefix: {prefix: /p}}}\n"
+        "  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}\n"
+    )
+    all_places = Places({**places.by_provider, STATIC: load_text(text, "yaml", "static.yml").locate})
+    plan, report = compile(static(text), {"file": configuration}, issues, all_places)
+    assert told(report) == [
+        'static.yml:5:21: entryPoints.web.http.middlewares[0]: middleware "gone@file" does not exist',
+        'dynamic.yml:3:60: http.routers.a.middlewares[1]: middleware "lost@file" does not exist',
+    ]
+    assert not [one for one in plan.routers if one.name in ("a@file", "b@file")]
+
+
+def test_a_redirection_to_nowhere_is_an_error_in_its_place():
+    text = (
+        "entryPoints:\n  we: {address: ':1'}\n  web: {address: ':80', http: {redirections: {entryPoint: {to: wep}}}}\n"
+    )
+    places = Places({STATIC: load_text(text, "yaml", "static.yml").locate})
+    _, report = compile(static(text), {}, (), places)
+    (line,) = told(report)
+    assert line == (
+        "static.yml:3:60: entryPoints.web.http.redirections.entryPoint.to:"
+        " unknown entry point 'wep' (did you mean \"we\"?): there is no redirection"
+    )
+
+
+def test_a_template_of_the_old_syntax_is_worth_a_warning():
+    text = "http: {routers: {r: {rule: 'HostRegexp(`{sub:[a-z]+}.example.com`)', service: noop@internal%s}}}"
+    _, report = compiled(text % "")
+    (warning,) = [str(issue) for issue in report.issues if issue.is_warning]
+    assert warning.startswith("dynamic.yml:1:22: http.routers.r.rule: HostRegexp: {sub:[a-z]+} is a template of the v2")
+    _, report = compiled(text % ", ruleSyntax: v2")
+    assert [issue.message for issue in report.issues] == ["deprecated"]

@@ -148,18 +148,32 @@ def test_the_grace_time_ends(start: Start, port: int) -> None:
             assert b"200 OK" not in sock.recv(65536)
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_stops_at_once(start: Start, port: int, signum: signal.Signals) -> None:
+def test_a_second_ctrl_c_stops_at_once(start: Start, port: int) -> None:
     instance = start(workers=1)
     instance.wait_serving()
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
         sock.sendall(b"GET /slow/3 HTTP/1.1\r\nHost: example.com\r\n\r\n")
         until(lambda: _has_taken_all(sock), "the request in the worker")
-        instance.signal(signum)
+        instance.signal(signal.SIGINT)
         until(lambda: "Stopping server gracefully" in instance.log(), "the stop")
-        instance.signal(signum)
-        assert instance.wait() == 128 + signum
+        instance.signal(signal.SIGINT)
+        assert instance.wait() == 128 + signal.SIGINT
     assert not any(is_alive(pid) for pid in instance.children_seen)
+
+
+def test_a_repeated_sigterm_cuts_nothing_off(start: Start, port: int) -> None:
+    """Service managers, and `timeout`, send it to the supervisor and then to the whole group."""
+    instance = start(workers=1)
+    instance.wait_serving()
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+        sock.sendall(b"GET /slow/0.5 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        until(lambda: _has_taken_all(sock), "the request in the worker")
+        for _ in range(2):
+            instance.signal(signal.SIGTERM)
+        until(lambda: "Stopping server gracefully" in instance.log(), "the stop")
+        instance.signal(signal.SIGTERM)
+        assert b"200 OK" in sock.recv(65536)
+    assert instance.wait() == 0
 
 
 def test_a_port_in_use_is_one_line(start: Start, port: int) -> None:

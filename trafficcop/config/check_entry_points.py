@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from trafficcop.config.address import Address, parse_address
 from trafficcop.config.entry_points import EntryPoint
-from trafficcop.config.sections import suggestion
 
 Finding = tuple[Sequence[str | int], str, bool]
 
@@ -20,8 +19,6 @@ def check_entry_points(entry_points: Mapping[str, EntryPoint]) -> Iterator[Findi
     for name, entry_point in entry_points.items():
         for below, message, is_warning in _entry_point(entry_point, taken, name):
             yield ("entryPoints", name, *below), message, is_warning
-        for below, message in _redirection(entry_point, entry_points, name):
-            yield ("entryPoints", name, *below), message, True
 
 
 def _entry_point(entry_point: EntryPoint, taken: dict[Address, str], name: str) -> Iterator[Finding]:
@@ -66,19 +63,3 @@ def _limits(entry_point: EntryPoint) -> Iterator[Finding]:
     if strategy not in _UNDERSCORES:
         path = ("http", "underscoreHeadersStrategy")
         yield path, f"unknown strategy {strategy!r}: use keep, delete or reject", False
-
-
-def _redirection(
-    entry_point: EntryPoint, entry_points: Mapping[str, EntryPoint], name: str
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """A target that does not exist makes no redirection but stops nothing (Traefik `pkg/provider/traefik`)."""
-    redirections = entry_point.http.redirections
-    target = redirections.entry_point if redirections else None
-    if target is None:
-        return
-    path = ("http", "redirections", "entryPoint", "to")
-    if not target.to:
-        yield path, "no target: there is no redirection"
-    elif not target.to.startswith(":") and target.to not in entry_points:
-        near = suggestion(target.to, (known for known in entry_points if known != name))
-        yield path, f"unknown entry point {target.to!r}{near}: there is no redirection"

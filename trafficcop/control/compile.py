@@ -59,10 +59,12 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     """
     rules = rules or RuleBook()
     rules.turn()
-    own, own_issues = internal_configuration(static)
+    own, mistakes = internal_configuration(static)
     merged = merge({**configurations, "internal": own})
     ledger = Ledger(places)
-    ledger.issues.extend((*issues, *own_issues, *merged.issues))
+    ledger.issues.extend((*issues, *merged.issues))
+    for path, text in mistakes:
+        ledger.tell_static(path, text)
     certificates = CertificateChecks(merged, places)
     options = certificates.options()
     certificates.certificates()

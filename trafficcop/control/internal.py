@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from trafficcop.config.document import Path
 from trafficcop.config.dynamic import (
     DynamicConfiguration,
     ForwardingTimeouts,
@@ -15,11 +16,11 @@ from trafficcop.config.dynamic import (
 )
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.config.middlewares import Middleware, RedirectRegex, RedirectScheme, StripPrefix
+from trafficcop.config.sections import suggestion
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.config.stream import TCPConfiguration, TCPServersTransport, TCPTransportTLS
 from trafficcop.control.entry_point_models import INTERNAL_ENTRY_POINT, port_of
 from trafficcop.control.names import normalise
-from trafficcop.errors import Issue
 
 MAX = 2**63 - 1
 MAX_USER_PRIORITY = MAX - 1000
@@ -32,12 +33,16 @@ _DASHBOARD_REDIRECT = RedirectRegex(
 )
 
 
+# What is wrong with a static option: its keys, and what.
+Mistake = tuple[Path, str]
+
+
 @dataclass(slots=True)
 class _Own:
     routers: dict[str, Router] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     middlewares: dict[str, Middleware] = field(default_factory=dict)
-    issues: list[Issue] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
 
     def route(self, name: str, rule: str, entry_points: tuple[str, ...], priority: int, service: str = "") -> None:
         self.routers[name] = Router(
@@ -49,7 +54,7 @@ class _Own:
         )
 
 
-def internal_configuration(static: StaticConfiguration) -> tuple[DynamicConfiguration, tuple[Issue, ...]]:
+def internal_configuration(static: StaticConfiguration) -> tuple[DynamicConfiguration, tuple[Mistake, ...]]:
     own = _Own(services={"noop": Service()})
     _add_api(own, static)
     _add_ping(own, static)
@@ -60,7 +65,7 @@ def internal_configuration(static: StaticConfiguration) -> tuple[DynamicConfigur
         _add_redirection(own, static, name, entry_point)
     http = HTTPConfiguration(own.middlewares, own.routers, {"default": _transport(static)}, own.services)
     tcp = TCPConfiguration(servers_transports={"default": _tcp_transport(static)})
-    return DynamicConfiguration(http=http, tcp=tcp), tuple(own.issues)
+    return DynamicConfiguration(http=http, tcp=tcp), tuple(own.mistakes)
 
 
 def _add_api(own: _Own, static: StaticConfiguration) -> None:
@@ -138,15 +143,15 @@ def _add_redirection(own: _Own, static: StaticConfiguration, name: str, entry_po
     redirections = entry_point.http.redirections
     if redirections is None:
         return
-    path = f"entryPoints.{name}.http.redirections.entryPoint"
+    path = ("entryPoints", name, "http", "redirections", "entryPoint", "to")
     target = redirections.entry_point
     if target is None or not target.to:
-        own.issues.append(Issue("unable to create redirection: the entry point or the port is missing", path))
+        own.mistakes.append((path, "no target: there is no redirection"))
         return
-    try:
-        port = _redirect_port(static, target.to)
-    except ValueError as error:
-        own.issues.append(Issue(str(error), f"{path}.to"))
+    port = _redirect_port(static, target.to)
+    if not port:
+        near = suggestion(target.to, (known for known in static.entry_points if known != name))
+        own.mistakes.append((path, f"unknown entry point {target.to!r}{near}: there is no redirection"))
         return
     rule = "HostRegexp(`^.+$`)"
     if entry_point.allow_acme_by_pass:
@@ -165,12 +170,11 @@ def _add_redirection(own: _Own, static: StaticConfiguration, name: str, entry_po
 
 
 def _redirect_port(static: StaticConfiguration, to: str) -> str:
+    """Of `:port` or the name of an entry point; "" when there is none of that name."""
     if re.fullmatch(r":[0-9]+", to):
         return to[1:]
     target = static.entry_points.get(to)
-    if target is None:
-        raise ValueError(f"'to' entry point field references a non-existing entry point: {to}")
-    return port_of(target)
+    return "" if target is None else port_of(target)
 
 
 def _transport(static: StaticConfiguration) -> ServersTransport:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from trafficcop.control.places import Places
+from trafficcop.config.document import Path
+from trafficcop.control.places import STATIC, Places
 from trafficcop.errors import Issue
 from trafficcop.plan.report import Status
 
@@ -58,6 +59,10 @@ class Ledger:
     def tell_inside(self, entry: Entry[Any], text: str, option: str, value: str, column: int) -> None:
         """Add an Issue about one column of the text of an option."""
         self._add(entry, text, (option,), value, column, False)
+
+    def tell_static(self, path: Path, text: str) -> None:
+        """Add an Issue about a static option."""
+        self.issues.append(Issue(text, dotted(path), self.places.key(STATIC, path)))
 
     def fail(self, entry: Entry[Any], text: str, *option: str | int) -> str:
         """Disable an object and say why; returns the text, for whoever depends on the object."""

@@ -18,7 +18,7 @@ from trafficcop.control.compile import compile  # noqa: A004 - the verb of the h
 from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.launch import Launch
 from trafficcop.control.names import qualify
-from trafficcop.control.places import Places
+from trafficcop.control.places import STATIC, Places
 from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.startup import startup_warnings
@@ -57,7 +57,7 @@ class Control:
     async def serve(self) -> None:
         """Serve until `stop`."""
         await self._channel.start()
-        logger.info("Starting provider aggregator aggregator.ProviderAggregator")
+        logger.info("Starting provider aggregator")
         tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
         tasks += self._api()
@@ -122,7 +122,12 @@ class Control:
         """Where mistakes stand in the files, read again only when there are any."""
         launch = self._launch
         one_file = launch.config_file or "" if launch.document is not None else ""
-        return Places({"file": FilePlaces(launch.static.providers.file, launch.environ, one_file, limit=_LARGE)})
+        return Places(
+            {
+                "file": FilePlaces(launch.static.providers.file, launch.environ, one_file, limit=_LARGE),
+                STATIC: FilePlaces(None, launch.environ, launch.config_file or "", limit=_LARGE),
+            }
+        )
 
     def _tell(self, issues: Sequence[Issue]) -> None:
         """Log what was not wrong before: a reload of a thousand routers need not repeat a thousand old errors."""

@@ -16,6 +16,7 @@ from trafficcop.control.spread import RouterEntry, service_of, syntax_of
 from trafficcop.plan.model import RouterPlan
 from trafficcop.rules.ast import Node
 from trafficcop.rules.errors import RuleError
+from trafficcop.rules.names import Syntax
 
 _DEEPEST = 100
 
@@ -58,8 +59,7 @@ class Routers:
         self._check_tls(entry)
         self._check_service(entry)
         if entry.middlewares:
-            for error in self._middlewares.check_all(entry, entry.middlewares):
-                entry.blame(error)
+            self._check_middlewares(entry)
         self._check_rule(entry)
 
     def _bind(self, entry: RouterEntry) -> None:
@@ -111,10 +111,26 @@ class Routers:
             elif is_internal(name):
                 self._ledger.tell(entry, error, "service")
 
+    def _check_middlewares(self, entry: RouterEntry) -> None:
+        """What the entry point gives is told where that stands, once for all of its routers."""
+        count = entry.given_middlewares
+        for index, name in enumerate(entry.middlewares[:count]):
+            error = self._middlewares.check(name)
+            if error:
+                entry.blame(error)
+                if name not in self._middlewares.entries:
+                    path = ("entryPoints", entry.entry_points[0], "http", "middlewares", index)
+                    self._ledger.tell_static(path, self._middlewares.missing(name, error))
+        for error in self._middlewares.check_all(entry, entry.middlewares[count:]):
+            entry.blame(error)
+
     def _check_rule(self, entry: RouterEntry) -> None:
         rule = entry.config.rule
+        syntax: Syntax = "v2" if syntax_of(entry) == "v2" else "v3"
         try:
-            self._parsed[entry.name] = self._rules.parse(rule, "http", "v2" if syntax_of(entry) == "v2" else "v3")
+            self._parsed[entry.name] = self._rules.parse(rule, "http", syntax)
+            for hint in self._rules.hints(rule, "http", syntax):
+                self._ledger.tell(entry, hint, "rule", is_warning=True)
         except RuleError as error:
             entry.blame(f"error while parsing rule {rule}: {error.message}")
             self._ledger.tell_inside(entry, error.message, "rule", rule, error.column if error.line == 1 else 0)

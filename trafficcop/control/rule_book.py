@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trafficcop.rules.ast import Node
 from trafficcop.rules.errors import RuleError
+from trafficcop.rules.hints import hints
 from trafficcop.rules.matchers import check
 from trafficcop.rules.names import Kind, Syntax
 from trafficcop.rules.parse import parse
@@ -33,6 +34,11 @@ class RuleBook:
         if isinstance(result, RuleError):
             raise result
         return result
+
+    def hints(self, rule: str, kind: Kind, syntax: Syntax) -> tuple[str, ...]:
+        """Warnings about a rule that `parse` has returned."""
+        node = self._current[rule, kind, syntax] if "{" in rule else None
+        return () if node is None or isinstance(node, RuleError) else hints(node, syntax)
 
 
 def _parse(rule: str, kind: Kind, syntax: Syntax) -> Node | RuleError:

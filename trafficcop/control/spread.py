@@ -23,6 +23,7 @@ class RouterEntry(Entry[Router]):
         "children",
         "encoded_characters",
         "entry_points",
+        "given_middlewares",
         "is_reached",
         "middlewares",
         "observability",
@@ -39,6 +40,7 @@ class RouterEntry(Entry[Router]):
         self.provider = provider_of(name)
         self.entry_points: tuple[str, ...] = config.entry_points
         self.middlewares: tuple[str, ...] = ()
+        self.given_middlewares = 0  # so many of them, the first ones, are the entry point's
         self.tls: RouterTLS | None = config.tls
         self.observability = _OBSERVED
         self.encoded_characters: EncodedCharacters | None = None
@@ -113,6 +115,7 @@ def _bind(
 def _apply(entry: RouterEntry, model: Model) -> None:
     router = entry.config
     entry.middlewares = qualify_all(model.middlewares + router.middlewares, entry.provider)
+    entry.given_middlewares = len(model.middlewares)
     entry.tls = router.tls if router.tls is not None else model.tls
     entry.encoded_characters = model.encoded_characters
     if router.observability is not None or model.observability is not None:

@@ -12,7 +12,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.config.static_sources import LoadedStatic, load_static
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
 from trafficcop.control.file_places import FilePlaces
-from trafficcop.control.places import Places
+from trafficcop.control.places import STATIC, Places
 from trafficcop.control.startup import startup_warnings
 from trafficcop.errors import Issue
 from trafficcop.plan.report import Report
@@ -68,10 +68,11 @@ def _file_provider(
     if options is not None and not (options.filename or options.directory):
         issues.append(Issue("neither filename nor directory is set", "providers.file"))
         options = None
+    static_places = FilePlaces(None, environ, loaded.config_file or "")
     if options is None and not one_file:
-        return None, Places()
+        return None, Places({STATIC: static_places})
     provider = FileProvider(options, environ=environ, one_file=one_file)
-    return provider, Places({provider.name: FilePlaces(options, environ, one_file)})
+    return provider, Places({provider.name: FilePlaces(options, environ, one_file), STATIC: static_places})
 
 
 def _unchecked_providers(static: StaticConfiguration) -> Iterable[Issue]:
