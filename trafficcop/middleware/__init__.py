@@ -37,6 +37,7 @@ MIDDLEWARES = Registry(
         "basic_auth": "basic_auth.build",
         "buffering": "buffering.build",
         "chain": "chain.build",
+        "circuit_breaker": "circuit_breaker.build",
         "content_type": "content_type.build",
         "encoded_characters": "encoded_characters.build",
         "errors": "errors.build",

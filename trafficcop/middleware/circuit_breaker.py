@@ -1,0 +1,87 @@
+"""`circuitBreaker`: nothing goes to a service that fails, until it has had time to recover."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import monotonic_ns
+
+from trafficcop.config.middlewares import CircuitBreaker as Configuration
+from trafficcop.errors import ProxyError
+from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
+from trafficcop.http.status import STATUS_TEXT
+from trafficcop.http.watched import watch
+from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.store.breaker import Breaker, Gate, Metrics, Terms
+
+_DEFAULTS = Configuration()
+
+
+class CircuitBreaker:
+    __slots__ = ("_body", "_gate", "_status", "next")
+
+    def __init__(self, gate: Gate, status: int, next: Handler) -> None:
+        self._gate = gate
+        self._status = status
+        self._body = STATUS_TEXT.get(status, b"")
+        self.next = next
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        start = monotonic_ns()
+        if not self._gate.admit(start):
+            return Ready(bare_response(self._status, self._body))
+        return self._serve(request, start)
+
+    async def _serve(self, request: Request, start: int) -> Response:
+        try:
+            response = await self.next(request)
+        except ProxyError as error:
+            now = monotonic_ns()
+            self._gate.record(error.status, now - start, now)
+            raise
+        watch(response, _Ending(self._gate, response.status, start))
+        return response
+
+
+class _Ending:
+    """An answer counts when it is over: its latency is the time to its last byte."""
+
+    __slots__ = ("_gate", "_start", "_status")
+
+    def __init__(self, gate: Gate, status: int, start: int) -> None:
+        self._gate = gate
+        self._status = status
+        self._start = start
+
+    def __call__(self) -> None:
+        now = monotonic_ns()
+        self._gate.record(self._status, now - self._start, now)
+
+
+def _terms(config: Configuration) -> Terms:
+    # The grammar is loaded by those who have an expression.
+    from trafficcop.middleware.predicates import Function, parse_predicate
+
+    functions: dict[str, Function[Metrics]] = {
+        "NetworkErrorRatio": Function((), float, lambda: Metrics.network_error_ratio),
+        "ResponseCodeRatio": Function(
+            (int, int, int, int), float, lambda *ends: lambda metrics: metrics.status_ratio(*ends)
+        ),
+        "LatencyAtQuantileMS": Function((float,), int, lambda quantile: lambda metrics: metrics.latency_at(quantile)),
+    }
+    return Terms(
+        parse_predicate(config.expression, functions),
+        _positive(config.check_period, _DEFAULTS.check_period),
+        _positive(config.fallback_duration, _DEFAULTS.fallback_duration),
+        _positive(config.recovery_duration, _DEFAULTS.recovery_duration),
+        "LatencyAtQuantileMS" in config.expression,
+    )
+
+
+def _positive(duration: int, default: int) -> int:
+    return duration if duration > 0 else default
+
+
+def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
+    if not 100 <= config.response_code <= 999:  # RFC 9110 §15; net/http panics
+        raise ValueError(f"invalid responseCode {config.response_code}")
+    return CircuitBreaker(Breaker(_terms(config)), config.response_code, next)
