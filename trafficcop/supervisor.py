@@ -23,6 +23,8 @@ from trafficcop.machine import kernel
 from trafficcop.machine.children import Child
 from trafficcop.machine.sockets import BindError, Sockets, open_sockets
 from trafficcop.machine.systemd import Notifier, passed_sockets
+from trafficcop.store.local import LOCAL
+from trafficcop.store.shared import SharedMemory, SharedStore
 from trafficcop.telemetry import log
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,8 @@ class Supervisor:
             for index in range(len(sockets.of_worker))
         ]
         self._by_name = {child.name: child for child in (self._control, *self._workers)}
+        # One worker alone keeps its state to itself.
+        self._memory = SharedMemory(len(self._workers)) if len(self._workers) > 1 else None
         self._notifier = Notifier(launch.environ)
         self._next_beat = 0.0
         self._was_ready = False
@@ -109,9 +113,9 @@ class Supervisor:
 
         self._sockets.keep_only(index)
         sockets = self._sockets.of_worker[index]
-        return worker.run(
-            worker.Seat(self._launch.static, index, self._directory, sockets, partial(self._report, f"worker {index}"))
-        )
+        store = LOCAL if self._memory is None else SharedStore(self._memory, index)
+        report = partial(self._report, f"worker {index}")
+        return worker.run(worker.Seat(self._launch.static, index, self._directory, sockets, report, store))
 
     def _run_control(self) -> int:
         from trafficcop.control import main as control
@@ -189,6 +193,8 @@ class Supervisor:
             for child in self._by_name.values():
                 if child.pid == pid:
                     child.died(status, is_expected=self._is_stopping)
+                    if self._memory is not None and child in self._workers:
+                        self._memory.bury(self._workers.index(child))
 
     def _do_what_is_due(self) -> None:
         if self._is_stopping:

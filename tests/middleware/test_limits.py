@@ -14,7 +14,8 @@ from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Request, Response
 from trafficcop.middleware import rate_limit
-from trafficcop.store.local import NANOSECONDS, InFlight, TokenBuckets
+from trafficcop.store.interface import NANOSECONDS, Rate
+from trafficcop.store.local import InFlight, TokenBuckets
 
 SECOND = NANOSECONDS
 
@@ -86,7 +87,7 @@ def test_bad_limits(kind: str, config: object, text: str) -> None:
 @given(st.integers(1, 50), st.integers(1, 10), st.lists(st.integers(0, SECOND), max_size=60))
 def test_never_more_than_burst_and_rate_allow(rate: int, burst: int, gaps: list[int]) -> None:
     longest = SECOND // (2 * rate)
-    buckets = TokenBuckets(rate, burst, longest, 1000)
+    buckets = TokenBuckets(Rate(rate, burst, longest, 1000))
     now = 5 * SECOND
     start, served = now, 0
     for gap in gaps:
@@ -99,7 +100,7 @@ def test_never_more_than_burst_and_rate_allow(rate: int, burst: int, gaps: list[
 
 
 def test_a_bucket_is_forgotten_after_its_time() -> None:
-    buckets = TokenBuckets(1.0, 100, SECOND // 2, 2)
+    buckets = TokenBuckets(Rate(1.0, 100, SECOND // 2, 2))
     for _ in range(100):
         assert buckets.reserve("a", SECOND) == 0
     assert buckets.reserve("a", SECOND) == SECOND
@@ -108,8 +109,8 @@ def test_a_bucket_is_forgotten_after_its_time() -> None:
 
 
 def test_sources_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trafficcop.store.local._SOURCES", 3)
-    buckets = TokenBuckets(1.0, 1, 0, 1000)
+    monkeypatch.setattr("trafficcop.store.local.SOURCES", 3)
+    buckets = TokenBuckets(Rate(1.0, 1, 0, 1000))
     for source in "abcad":
         buckets.reserve(source, SECOND)
     assert len(buckets) == 3

@@ -8,6 +8,8 @@ from typing import Any
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.http.messages import Handler
+from trafficcop.store.interface import Store
+from trafficcop.store.local import LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,8 @@ class MiddlewareContext:
     name: str
     service: Callable[[str], Handler]  # a service by its qualified name; ValueError when there is none
     middleware: Callable[[str, Handler], Handler]  # a middleware by its qualified name, in front of a handler
+    store: Store = LOCAL
+    scope: str = ""  # what this middleware is called in the store: the same in every worker, another for each use of it
     environ: Mapping[str, str] = field(default_factory=dict)
 
 

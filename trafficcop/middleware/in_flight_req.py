@@ -10,15 +10,15 @@ from trafficcop.http.messages import Handler, Ready, Request, Response, bare_res
 from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.source import Source, source_criterion
-from trafficcop.store.local import InFlight
+from trafficcop.store.interface import Counts
 
 
 class InFlightReq:
     __slots__ = ("_amount", "_counts", "_refusal", "_source", "next")
 
-    def __init__(self, amount: int, source: Source, next: Handler) -> None:
+    def __init__(self, amount: int, counts: Counts, source: Source, next: Handler) -> None:
         self._amount = amount
-        self._counts = InFlight()
+        self._counts = counts
         self._refusal = b"max connections reached: %d" % amount
         self._source = source
         self.next = next
@@ -44,7 +44,7 @@ class _Release:
 
     __slots__ = ("_counts", "_source")
 
-    def __init__(self, counts: InFlight, source: str) -> None:
+    def __init__(self, counts: Counts, source: str) -> None:
         self._counts = counts
         self._source = source
 
@@ -60,4 +60,4 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
         source = source_criterion(criterion)
     except ValueError as error:
         raise ValueError(f"error creating requests limiter: {error}") from None
-    return InFlightReq(config.amount, source, next)
+    return InFlightReq(config.amount, context.store.counts(context.scope), source, next)

@@ -14,13 +14,13 @@ from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.source import Source, source_criterion
-from trafficcop.store.local import NANOSECONDS, TokenBuckets
+from trafficcop.store.interface import NANOSECONDS, Buckets, Rate
 
 
 class RateLimit:
     __slots__ = ("_buckets", "_longest_wait", "_source", "next")
 
-    def __init__(self, buckets: TokenBuckets, longest_wait: int, source: Source, next: Handler) -> None:
+    def __init__(self, buckets: Buckets, longest_wait: int, source: Source, next: Handler) -> None:
         self._buckets = buckets
         self._longest_wait = longest_wait
         self._source = source
@@ -57,5 +57,5 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
     # Rates below one a second would let a request wait for very long.
     longest_wait = NANOSECONDS // 2 if rate < 1 else NANOSECONDS // (int(rate) * 2)
     time_to_live = 2 if rate >= 1 else 1 + int(1 / rate)
-    buckets = TokenBuckets(rate, max(config.burst, 1), longest_wait, time_to_live)
+    buckets = context.store.buckets(context.scope, Rate(rate, max(config.burst, 1), longest_wait, time_to_live))
     return RateLimit(buckets, longest_wait, source, next)

@@ -1,9 +1,8 @@
-"""Counters and token buckets of one worker; what they are asked is the interface that shared ones will have."""
+"""Counters and token buckets of one process."""
 
 from __future__ import annotations
 
-NANOSECONDS = 1_000_000_000
-_SOURCES = 65536  # sources remembered at most; the one not seen for longest is forgotten first
+from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Rate
 
 
 class _Bucket:
@@ -16,28 +15,22 @@ class _Bucket:
 
 
 class TokenBuckets:
-    """A token bucket for each source: `rate` tokens a second, `burst` at most (golang.org/x/time/rate).
+    """A token bucket for each source; the one not seen for longest is forgotten first."""
 
-    A request takes one token, on credit if need be, as long as it need not wait longer than `longest_wait` for it.
-    """
+    __slots__ = ("_buckets", "_rate")
 
-    __slots__ = ("_buckets", "_burst", "_longest_wait", "_rate", "_time_to_live")
-
-    def __init__(self, rate: float, burst: int, longest_wait: int, time_to_live: int) -> None:
+    def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._burst = float(burst)
-        self._longest_wait = longest_wait
-        self._time_to_live = time_to_live
         self._buckets: dict[str, _Bucket] = {}
 
     def reserve(self, source: str, now: int) -> int:
         """How many nanoseconds until the request may go on; longer than the longest wait: it took no token."""
+        rate = self._rate
         bucket = self._bucket(source, now)
-        elapsed = max(now - bucket.last, 0)
-        tokens = min(bucket.tokens + elapsed / NANOSECONDS * self._rate, self._burst)
+        tokens = rate.refill(bucket.tokens, now - bucket.last)
+        wait = rate.wait(tokens)
         bucket.last = now
-        wait = int((1.0 - tokens) / self._rate * NANOSECONDS) if tokens < 1.0 else 0
-        bucket.tokens = tokens if wait > self._longest_wait else tokens - 1.0
+        bucket.tokens = tokens if wait > rate.longest_wait else tokens - 1.0
         return wait
 
     def _bucket(self, source: str, now: int) -> _Bucket:
@@ -45,10 +38,10 @@ class TokenBuckets:
         second = now // NANOSECONDS
         bucket = self._buckets.pop(source, None)
         if bucket is None or bucket.expiry <= second:
-            if len(self._buckets) >= _SOURCES:
+            if len(self._buckets) >= SOURCES:
                 del self._buckets[next(iter(self._buckets))]
-            bucket = _Bucket(self._burst, now)
-        bucket.expiry = second + self._time_to_live
+            bucket = _Bucket(float(self._rate.burst), now)
+        bucket.expiry = second + self._rate.time_to_live
         self._buckets[source] = bucket
         return bucket
 
@@ -81,3 +74,18 @@ class InFlight:
 
     def __len__(self) -> int:
         return len(self._counts)
+
+
+class LocalStore:
+    """State of one process, lost with the middleware that asked for it."""
+
+    __slots__ = ()
+
+    def buckets(self, scope: str, rate: Rate) -> Buckets:
+        return TokenBuckets(rate)
+
+    def counts(self, scope: str) -> Counts:
+        return InFlight()
+
+
+LOCAL = LocalStore()

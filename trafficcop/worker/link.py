@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from trafficcop.service.algorithms import Server
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
+from trafficcop.store.interface import Store
+from trafficcop.store.local import LOCAL
 
 API_SOCKET = "api.sock"
 _API_SERVICES = ("api@internal", "dashboard@internal", "rest@internal", "prometheus@internal")
@@ -45,12 +48,21 @@ class Linked:
 class Linker:
     """Takes the parts of a plan one by one, each cheap enough for one turn of the event loop; then `finish`."""
 
-    def __init__(self, static: StaticConfiguration, pools: Pools, ping: PingHandler, runtime_dir: Path | None) -> None:
+    def __init__(
+        self,
+        static: StaticConfiguration,
+        pools: Pools,
+        ping: PingHandler,
+        runtime_dir: Path | None,
+        store: Store = LOCAL,
+    ) -> None:
         self._static = static
         self._pools = pools
         self._runtime_dir = runtime_dir
         access = static.access_log
         self._has_origin_headers = access is not None and access.format == "json"
+        self._store = store
+        self._uses: Counter[str] = Counter()  # of each middleware
         self._linked = Linked(0, {})
         self._services: dict[str, ServicePlan] = {}
         self._middlewares: dict[str, MiddlewarePlan] = {}
@@ -114,7 +126,11 @@ class Linker:
         raise ValueError(f"middleware {name} has no type this version knows")
 
     def _build(self, key: str, config: object, name: str, next: Handler) -> Handler:
-        return MIDDLEWARES[key](config, MiddlewareContext(name, self.service, self.middleware), next)
+        # Every worker links the same parts in the same order, so they agree on the scope.
+        self._uses[name] += 1
+        scope = f"{self._linked.version} {self._uses[name]} {name}"
+        context = MiddlewareContext(name, self.service, self.middleware, self._store, scope)
+        return MIDDLEWARES[key](config, context, next)
 
     # === services ===
 

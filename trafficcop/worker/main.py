@@ -17,6 +17,8 @@ import uvloop
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
+from trafficcop.store.interface import Store
+from trafficcop.store.local import LOCAL
 from trafficcop.telemetry import log
 from trafficcop.worker.channel import Channel
 from trafficcop.worker.link import Linked, Linker
@@ -40,6 +42,7 @@ class Seat:
     directory: Path  # where control's sockets are
     sockets: Mapping[str, socket.socket]
     report_ready: Callable[[], None]
+    store: Store = LOCAL
 
 
 class Worker:
@@ -47,7 +50,7 @@ class Worker:
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
-        self._runtime = Runtime(seat.static, seat.directory)
+        self._runtime = Runtime(seat.static, seat.directory, seat.store)
         self._plans = _Plans(seat, self._runtime)
         self._stop = asyncio.Event()
 

@@ -13,6 +13,8 @@ from trafficcop.proxy.pool import Pools
 from trafficcop.server.listener import Listener
 from trafficcop.server.observer import AccessObserver
 from trafficcop.service.internal import PingHandler
+from trafficcop.store.interface import Store
+from trafficcop.store.local import LOCAL
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
 from trafficcop.worker.link import Linked, Linker, not_found
@@ -24,9 +26,10 @@ _POLL_SECONDS = 0.05
 class Runtime:
     """Everything a worker serves with. `install` swaps the plan; a request ends with the plan it began with."""
 
-    def __init__(self, static: StaticConfiguration, runtime_dir: Path | None = None) -> None:
+    def __init__(self, static: StaticConfiguration, runtime_dir: Path | None = None, store: Store = LOCAL) -> None:
         self._static = static
         self._runtime_dir = runtime_dir
+        self._store = store
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
@@ -67,7 +70,7 @@ class Runtime:
 
     def linker(self) -> Linker:
         """For the parts of a new plan; nothing is in force before `install`."""
-        return Linker(self._static, self._pools, self._ping, self._runtime_dir)
+        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store)
 
     def install(self, linked: Linked) -> None:
         self._linked = linked

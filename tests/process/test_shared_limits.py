@@ -1,0 +1,79 @@
+"""Limits that hold for the instance, however many workers it has, also when one is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.process.conftest import Start
+from tests.process.instance import PATIENCE, get, until
+
+ROUTES = """
+http:
+  routers:
+    all: {{rule: "PathPrefix(`/`)", service: origin, middlewares: [limited]}}
+  middlewares:
+    limited: {middleware}
+  services:
+    origin: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{origin}"}}]}}}}
+"""
+
+
+@pytest.fixture
+def middleware() -> str:
+    return ""
+
+
+@pytest.fixture
+def write_routes(tmp_path: Path, origin: int, middleware: str) -> Callable[[str], None]:
+    def write(prefix: str) -> None:
+        (tmp_path / "dynamic.yml").write_text(ROUTES.format(middleware=middleware, origin=origin))
+
+    return write
+
+
+@pytest.mark.parametrize("middleware", ["{rateLimit: {average: 1, period: 1h, burst: 5}}"])
+def test_all_workers_take_from_one_bucket(start: Start, port: int) -> None:
+    instance = start(workers=3)
+    instance.wait_serving()
+    statuses = [get(port)[0] for _ in range(30)]
+    assert statuses == [200] * 5 + [429] * 25
+    for name in ("w0", "w1"):
+        os.kill(instance.children()[name], signal.SIGKILL)
+    until(lambda: len(instance.children()) == 4, "new workers")
+    assert [get(port)[0] for _ in range(10)] == [429] * 10  # and those that come later know it, too
+
+
+@pytest.mark.parametrize("middleware", ["{inFlightReq: {amount: 3, sourceCriterion: {ipStrategy: {}}}}"])
+def test_what_a_killed_worker_had_under_way_is_over(start: Start, port: int) -> None:
+    instance = start(workers=2)
+    instance.wait_serving()
+    waiting = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) for _ in range(20)]
+    for sock in waiting:
+        sock.sendall(b"GET /slow/30 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+    refused = 0
+    for sock in waiting:
+        sock.settimeout(0.3)
+        try:
+            refused += sock.recv(12) == b"HTTP/1.1 429"
+        except TimeoutError:
+            continue
+    assert refused == 17
+    assert get(port)[0] == 429
+    for name in ("w0", "w1"):
+        os.kill(instance.children()[name], signal.SIGKILL)
+    until(lambda: _is_served(port), "room for others")
+    for sock in waiting:
+        sock.close()
+
+
+def _is_served(port: int) -> bool:
+    try:
+        return get(port)[0] == 200
+    except OSError:
+        return False

@@ -1,0 +1,54 @@
+"""What middlewares keep between requests: token buckets and counts, wherever they are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+NANOSECONDS = 1_000_000_000
+SOURCES = 65536  # remembered at most
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The terms of a token bucket: `per_second` tokens a second, `burst` at most (golang.org/x/time/rate).
+
+    A request takes one token, on credit if need be, as long as it need not wait longer than `longest_wait` for it.
+    """
+
+    per_second: float
+    burst: int
+    longest_wait: int  # nanoseconds
+    time_to_live: int  # seconds after its last use until a bucket is forgotten
+
+    def refill(self, tokens: float, elapsed: int) -> float:
+        """What a bucket holds after so many nanoseconds."""
+        return min(tokens + elapsed / NANOSECONDS * self.per_second, float(self.burst)) if elapsed > 0 else tokens
+
+    def wait(self, tokens: float) -> int:
+        """How many nanoseconds until a bucket that holds so many tokens can give one."""
+        return int((1.0 - tokens) / self.per_second * NANOSECONDS) if tokens < 1.0 else 0
+
+
+class Buckets(Protocol):
+    """A token bucket for each source."""
+
+    def reserve(self, source: str, now: int) -> int:
+        """How many nanoseconds until the request may go on; longer than the longest wait: it took no token."""
+
+
+class Counts(Protocol):
+    """How many requests of each source are under way."""
+
+    def acquire(self, source: str, limit: int) -> bool:
+        """Count one more, unless there are as many as may be."""
+
+    def release(self, source: str) -> None:
+        """One that was counted is over."""
+
+
+class Store(Protocol):
+    """Where state lives. `scope` names whose it is: the same words in every worker mean the same state."""
+
+    def buckets(self, scope: str, rate: Rate) -> Buckets: ...
+    def counts(self, scope: str) -> Counts: ...
