@@ -347,8 +347,7 @@ class Connection(asyncio.Protocol):
         for name, value in response.headers.hop or ():
             if name.lower() in (b"upgrade", b"connection"):
                 lines.append(b"%b: %b\r\n" % (name, value))
-        lines.append(b"\r\n")
-        transport.write(b"".join(lines))
+        transport.write(b"".join((*lines, b"\r\n")))
         leftover, self._decoder.leftover = self._decoder.leftover, b""
         self._is_closing = True
         self.deadline = NEVER
