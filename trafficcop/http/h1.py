@@ -179,10 +179,6 @@ class Decoder:
         """Give the message its body."""
         raise NotImplementedError
 
-    def _take_trailers(self) -> list[Field] | None:
-        trailers, self._fields = self._fields, []
-        return trailers or None
-
     def _end_message(self) -> None:
         if self._is_in_body:
             if self._fields:
@@ -191,14 +187,15 @@ class Decoder:
             body, self.body = self.body, None
             first = self._first
             if body is not None:
-                body.end(self._take_trailers())
+                body.end(self._fields or None)
             elif first is not None:
                 self._first = None
                 self._attach(Bytes(first))
             else:  # chunked, and without a byte
                 empty = Bytes(b"")
-                empty.trailers = self._take_trailers()
+                empty.trailers = self._fields or None
                 self._attach(empty)
+            self._fields = []
             self._body_left = -1
         if self._marks & (HOP | EXPECT):
             self._hop = None
@@ -241,6 +238,7 @@ class RequestDecoder(Decoder):
     _is_over: bool = False
     _is_large: bool = False
     _is_resuming: bool = False  # reading the body of a request to upgrade, at which the parser stops
+    _is_begun: bool = False  # a byte of a request has come that is not complete yet
     # Bytes that followed a request to upgrade: the tunnel's, or the next request's if there is no tunnel.
     leftover: bytes = b""
 
@@ -257,7 +255,7 @@ class RequestDecoder(Decoder):
     @property
     def is_idle(self) -> bool:
         """Whether no byte of a next message has arrived."""
-        return self._head_size == 0 and self.body is None
+        return not self._is_begun
 
     def _feed_parser(self, data: bytes) -> bytes:
         if self._is_over:
@@ -322,6 +320,9 @@ class RequestDecoder(Decoder):
         return data
 
     # === called by the parser ===
+
+    def on_message_begin(self) -> None:
+        self._is_begun = True
 
     def on_url(self, url: bytes) -> None:
         self._url = self._url + url if self._url else url
@@ -393,6 +394,7 @@ class RequestDecoder(Decoder):
     def on_message_complete(self) -> None:
         if self._is_resuming:
             return
+        self._is_begun = False
         self._end_message()
         if self._current is not None and not self._current.is_keep_alive:
             self._is_over = True

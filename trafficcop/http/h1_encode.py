@@ -72,6 +72,13 @@ def encode_informational(status: int, headers: Headers) -> bytes:
     return b"".join((status_line(status), *lines, b"\r\n"))
 
 
+def encode_switch(headers: Headers) -> bytes:
+    """101, with the fields that say to what (RFC 9110 §7.8)."""
+    lines = [b"%b: %b\r\n" % field for field in headers.fields]
+    lines += [b"%b: %b\r\n" % field for field in headers.hop or () if field[0].lower() in (b"upgrade", b"connection")]
+    return b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % b"".join(lines)
+
+
 def encode_refusal(status: int) -> bytes:
     """What Go's server answers to what it cannot read, before it closes."""
     text = b"%d %b" % (status, reason_of(status))

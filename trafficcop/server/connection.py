@@ -20,9 +20,11 @@ from trafficcop.http.h1_encode import (
     encode_last_chunk,
     encode_refusal,
     encode_response_head,
+    encode_switch,
 )
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response
+from trafficcop.server.odd import read_odd
 from trafficcop.server.peer import peer_of
 
 if TYPE_CHECKING:
@@ -112,10 +114,11 @@ class Connection(asyncio.Protocol):
         if self._is_closing or self._error is not None:
             return
         decoder = self._decoder
-        if self._request is None and decoder.is_idle:
+        is_first = self._request is None and decoder.is_idle
+        if is_first:
             self.deadline = monotonic() + self._listener.read_timeout
         was_in_body = decoder.body is not None
-        self._feed(data)
+        self._feed(data, is_first)
         if self._request is None:
             self._run_ready()
             return
@@ -127,11 +130,15 @@ class Connection(asyncio.Protocol):
             self._is_reading_paused = True
             self._apply_reading()
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes, is_first: bool) -> None:
         decoder = self._decoder
         try:
             decoder.feed(data)
         except ProxyError as error:
+            again = read_odd(error, data, self, self._listener.max_header_bytes) if is_first else None
+            if again is not None:
+                self._decoder = again
+                return
             self._error = error
             if self._request is not None and decoder.body is not None and not decoder.ready:
                 # The body of the request being served is malformed: its own answer says so, and is the last one.
@@ -153,10 +160,10 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
         self._listener.discard(self)
+        self.is_congested = False
         error = ProxyError(Kind.CLIENT_GONE)
         self._decoder.fail(error)
         self._decoder.ready.clear()
-        self.is_congested = False
         self._drive.throw(error)
 
     def pause_writing(self) -> None:
@@ -226,7 +233,7 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = monotonic() + self._listener.idle_timeout
         if request is not None and request.upgrade is not None:
-            self._feed(self._decoder.resume_after_upgrade())
+            self._feed(self._decoder.resume_after_upgrade(), False)
         if self._decoder.ready or self._error is not None or self._is_reading_paused:
             self._run_ready()
         if self._has_ended and not self.is_busy:
@@ -236,8 +243,7 @@ class Connection(asyncio.Protocol):
         """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
         if request is None or self._decoder.body is None:
             return True
-        length = request.body.length
-        if request.is_expecting_continue or length is None or length > DISCARD_LIMIT:
+        if self._is_body_too_long(request):
             return False
         request.body.close()
         return True
@@ -342,16 +348,10 @@ class Connection(asyncio.Protocol):
         tunnel = response.tunnel
         if tunnel is None:
             return
-        lines = [b"HTTP/1.1 101 Switching Protocols\r\n"]
-        lines += [b"%b: %b\r\n" % field for field in response.headers.fields]
-        for name, value in response.headers.hop or ():
-            if name.lower() in (b"upgrade", b"connection"):
-                lines.append(b"%b: %b\r\n" % (name, value))
-        transport.write(b"".join((*lines, b"\r\n")))
-        leftover, self._decoder.leftover = self._decoder.leftover, b""
+        transport.write(encode_switch(response.headers))
         self._is_closing = True
         self.deadline = NEVER
-        tunnel.attach(transport, leftover, self._on_tunnel_closed)
+        tunnel.attach(transport, self._decoder.leftover, self._on_tunnel_closed)
 
     def _on_tunnel_closed(self) -> None:
         self._listener.discard(self)

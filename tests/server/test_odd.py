@@ -1,0 +1,106 @@
+"""Requests that the fast parser refuses and that are served all the same."""
+
+import pytest
+
+from tests.loopback import Scripted, Visit, fixed, router
+
+NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "sent"),
+    [
+        (b"FOO /a", b"FOO /a"),
+        (b"get /a", b"get /a"),
+        (b"GETS /a?b;c", b"GETS /a?b&c"),
+        (b"!#$%&'*+-.^_`|~ /", b"!#$%&'*+-.^_`|~ /"),
+        (b"GET /\xc3\xa9", b"GET /%C3%A9"),
+        (b"PURGE /\xff/../b?\xc3\xa9", b"PURGE /b?%C3%A9"),
+        (b"DESCRIBE /", b"DESCRIBE /"),
+    ],
+)
+@pytest.mark.parametrize("behind", [b"", NEXT])
+async def test_odd_requests_are_served(start: bytes, sent: bytes, behind: bytes) -> None:
+    server = Scripted(fixed())
+    async with router(server) as loopback:
+        client = await loopback.client()
+        for _ in range(2):
+            client.writer.write(start + b" HTTP/1.1\r\nHost: a\r\n\r\n" + behind)
+            for _ in range(2 if behind else 1):
+                assert (await client.answer())[0] == 200
+        assert (await client.ask(NEXT))[0] == 200
+        assert server.heads[0].startswith(sent + b" HTTP/1.1\r\nHost: a\r\n")
+        assert len(server.heads) == (5 if behind else 3)
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"]
+)
+async def test_odd_requests_with_a_body(framing: bytes) -> None:
+    async def script(visit: Visit) -> None:
+        while head := await visit.head():
+            assert head.startswith(b"FOO / ")
+            assert await visit.body(3) == b"abc"
+            await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with router(Scripted(script)) as loopback:
+        client = await loopback.client()
+        for _ in range(2):
+            assert (await client.ask(b"FOO / HTTP/1.1\r\nHost: a\r\n" + framing))[0] == 200
+
+
+HOST = b"Host: a\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"F(O / HTTP/1.1\r\n" + HOST,
+        b"FOO  / HTTP/1.1\r\n" + HOST,
+        b"FOO\t/ HTTP/1.1\r\n" + HOST,
+        b"FOO /\xff \xff HTTP/1.1\r\n" + HOST,
+        b"FOO /\xff\x01 HTTP/1.1\r\n" + HOST,
+        b"FOO a HTTP/1.1\r\n" + HOST,
+        b"FOO * HTTP/1.1\r\n" + HOST,
+        b"FOO / HTTP/2.0\r\n" + HOST,
+        b"FOO / RTSP/1.0\r\n" + HOST,
+        b"FOO / HTTP/1.1\r\n",
+        b"FOO / HTTP/1.1\r\n" + HOST + HOST,
+        b"FOO / HTTP/1.1\nHost: a\r\n",
+        *(
+            b"FOO / HTTP/1.1\r\n" + HOST + line + b"\r\n"
+            for line in (
+                *(
+                    b"A: b\n",
+                    b"A : b",
+                    b"A: b\r\n c",
+                    b"A: \x00",
+                    b"A: b\rc",
+                    b"Content-Length: 5, 5",
+                    b"Content-Length: +5",
+                ),
+                *(b"Content-Length: 5\r\nContent-Length: 5", b"Content-Length: 5\r\nTransfer-Encoding: chunked"),
+                *(b"Transfer-Encoding: gzip", b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"),
+            )
+        ),
+        b"FOO / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+)
+async def test_what_no_engine_reads(raw: bytes) -> None:
+    server = Scripted(fixed())
+    async with router(server) as loopback:
+        answer = await loopback.exchange(raw + b"\r\n" + NEXT)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert server.heads == []
+
+
+async def test_the_end_of_a_split_method_is_no_method() -> None:
+    server = Scripted(fixed())
+    async with router(server) as loopback:
+        client = await loopback.client()
+        await client.send(NEXT + b"GE")
+        assert (await client.answer())[0] == 200
+        await client.send(b"X / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+        assert len(server.heads) == 1
