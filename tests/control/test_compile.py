@@ -179,3 +179,13 @@ ISSUES = [
 def test_each_mistake_is_told_once_with_its_place(text: str, line: str):
     _, report = compiled(text)
     assert told(report) == [line]
+
+
+def test_a_service_shows_the_full_name_of_its_transport():
+    _, report = compiled(
+        "http: {routers: {r: {rule: Path(`/`), service: s}}, serversTransports: {t: {maxIdleConnsPerHost: 1}},"
+        " services: {s: {loadBalancer: {serversTransport: t, servers: [{url: 'http://127.0.0.1:1'}]}}}}"
+    )
+    balancer = report.services["s@file"].service.load_balancer
+    assert balancer is not None
+    assert balancer.servers_transport == "t@file"

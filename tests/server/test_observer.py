@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from trafficcop.config.entry_points import EntryPoint
 from trafficcop.config.observability import AccessLog as AccessLogOptions
 from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogFields
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Bytes
-from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response
+from trafficcop.http.headers import MANAGED, Headers
+from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, Route, bare_response
 from trafficcop.proxy.observed import Observed
+from trafficcop.server.admission import Admission
 from trafficcop.server.observer import AccessObserver
+from trafficcop.server.pipeline import Pipeline
 from trafficcop.telemetry.access import AccessLog
 
 
@@ -79,3 +82,27 @@ async def test_what_we_answer_ourselves_has_no_origin(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_logged", [True, False])
 async def test_a_router_may_keep_its_requests_out_of_the_log(tmp_path: Path, is_logged: bool) -> None:
     assert (await logged(tmp_path / "log", server, is_logged=is_logged) is not None) == is_logged
+
+
+async def test_the_line_has_the_request_as_routers_saw_it(tmp_path: Path) -> None:
+    everything = AccessLogFieldHeaders(default_mode="keep")
+    log = AccessLog(
+        AccessLogOptions(format="json", file_path=str(tmp_path / "log"), fields=AccessLogFields(headers=everything))
+    )
+    observer = AccessObserver(log, "web")
+    entry_point = EntryPoint(address=":80")
+    pipeline = Pipeline(Admission(entry_point), lambda _: Ready(bare_response(200, b"ok")), observer)
+    fields = [(b"X-Forwarded-For", b"192.0.2.9"), (b"Accept", b"*/*")]
+    request = Request(b"POST", b"/a//b/../%63", b"x;y", Headers(fields), Bytes(b"123"), Peer("192.0.2.1", 5))
+    request.authority = b"example.com"
+    request.marks = MANAGED
+    record = observer.begin(request)
+    response = await pipeline.respond(request, record)
+    observer.end(record, response, 2)
+    log.close()
+    line = read(tmp_path / "log")
+    assert line is not None
+    assert (line["RequestPath"], line["ClientHost"]) == ("/a/c?x&y", "192.0.2.1")
+    assert (line["request_X-Forwarded-Host"], line["request_Content-Length"]) == ("example.com", "3")
+    assert "request_X-Forwarded-For" not in line
+    assert line["downstream_Content-Length"] == "2"

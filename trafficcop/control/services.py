@@ -161,6 +161,7 @@ class Services:
                 near = ledger.suggest(name, self._transports)
                 ledger.tell(entry, text + near, "loadBalancer", "serversTransport")
                 return text
+            entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=name))
         return ""
 
     def _check_child(self, entry: Entry[Service], name: str, *option: str | int) -> str:

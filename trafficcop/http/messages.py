@@ -81,13 +81,14 @@ class Target:
 class Origin:
     """What a server answered, before any middleware touched it: noted only where an access log is kept."""
 
-    __slots__ = ("answered", "headers", "started", "status")
+    __slots__ = ("answered", "headers", "length", "started", "status")
 
     def __init__(self, started: int) -> None:
         self.started = started  # as `answered`: nanoseconds of time.time_ns()
         self.answered = 0
         self.status = 0
         self.headers: list[Field] | None = None
+        self.length: int | None = None
 
 
 class Request:

@@ -23,4 +23,5 @@ class Observed:
         origin.status = response.status
         if self._has_headers:
             origin.headers = response.headers.fields.copy()
+            origin.length = response.body.length
         return response

@@ -10,7 +10,8 @@ from trafficcop.http.exchange import Exchange
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Request, Response, text_response
 from trafficcop.server.admission import Admission
-from trafficcop.server.observer import AccessObserver
+from trafficcop.server.observer import AccessObserver, admitted
+from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -46,7 +47,7 @@ class Pipeline:
         record = observer.begin(request)
         response: Response | None = None
         try:
-            response = await self.respond(request)
+            response = await self.respond(request, record)
             whole = response.body.take()
             if whole is not None and response.body.trailers is None:
                 record.is_whole = True
@@ -56,12 +57,14 @@ class Pipeline:
         finally:
             observer.end(record, response, exchange.sent_size)
 
-    async def respond(self, request: Request) -> Response:
+    async def respond(self, request: Request, record: AccessRecord | None = None) -> Response:
         """The answer, whatever happens."""
         try:
             refusal = self.admission.admit(request)
             if refusal is not None:
                 return refusal
+            if record is not None:
+                admitted(record)
             return await self.handler(request)
         except ProxyError as error:
             return failure_response(error)

@@ -34,7 +34,7 @@ class AccessLog:
 
     __slots__ = (
         "_descriptor", "_filter", "_format", "_is_failing", "_lines", "_path", "_schedule", "_size", "_write_limit",
-        "has_internals", "lost", "needs_request_headers", "needs_response_headers",
+        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "served",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class AccessLog:
         self._descriptor = open_file(self._path) if self._path else stdout
         self._write_limit = _FILE_LIMIT if _is_regular(self._descriptor) else _PIPE_LIMIT
         self._is_failing = False
+        self.served = 0  # requests seen by this process, logged or not
         self.lost = 0  # lines that could not be written
         self.has_internals = config.add_internals
         is_json = config.format == "json"

@@ -10,7 +10,7 @@ class AccessRecord:
     """Filled while a request is served, read once when it is over.
 
     Middlewares rewrite the request, so what came in is kept here. `request` is the Request after the exchange: its
-    `route`, `server`, `peer` and `notes` are read. Times are nanoseconds. The `…_headers` are copies, made only when
+    `route`, `server`, `peer` and `notes` are read. Times are nanoseconds. The `…_headers` are there only when
     `AccessLog.needs_request_headers` or `.needs_response_headers` say so.
     """
 
