@@ -74,7 +74,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.middlewares.*.grpcWeb": "the middleware",
     "http.middlewares.*.passTLSClientCert": "the middleware",
     "http.middlewares.*.plugin": "the plugin",
-    "http.middlewares.*.rateLimit.redis": "buckets in Redis",
     "http.routers.*.observability.metrics": "metrics",
     "http.routers.*.observability.traceVerbosity": "tracing",
     "http.routers.*.observability.tracing": "tracing",

@@ -7,14 +7,20 @@ import time
 from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import RateLimit as Configuration
+from trafficcop.config.middlewares import RateLimitRedis
 from trafficcop.config.scalars import Duration
 from trafficcop.http.body import Bytes
+from trafficcop.http.drive import in_task
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Handler, Ready, Request, Response
+from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.source import Source, source_criterion
-from trafficcop.store.interface import NANOSECONDS, Buckets, Rate
+from trafficcop.store.interface import NANOSECONDS, Buckets, Rate, StoreUnavailable
+from trafficcop.store.redis import RedisBuckets, split_endpoint
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
 
 
 class RateLimit:
@@ -39,6 +45,30 @@ class RateLimit:
         return await self.next(request)
 
 
+class RedisRateLimit:
+    """Asks Redis, for each request."""
+
+    __slots__ = ("_buckets", "_longest_wait", "_source", "next")
+
+    def __init__(self, buckets: RedisBuckets, longest_wait: int, source: Source, next: Handler) -> None:
+        self._buckets = buckets
+        self._longest_wait = longest_wait
+        self._source = source
+        self.next = next
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            wait = await in_task(self._buckets.reserve(self._source(request)))
+        except StoreUnavailable as error:
+            _log.error("rateLimit: Redis: %s", error)
+            return text_response(500, b"Could not insert/update bucket")
+        if wait > self._longest_wait:
+            return _refusal(wait)
+        if wait:
+            await asyncio.sleep(wait / NANOSECONDS)
+        return await self.next(request)
+
+
 def _refusal(wait: int) -> Response:
     fields = [(b"Retry-After", b"%d" % -(-wait // NANOSECONDS)), (b"X-Retry-In", str(Duration(wait)).encode())]
     return Response(429, Headers(fields), Bytes(STATUS_TEXT[429]))
@@ -57,5 +87,21 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
     # Rates below one a second would let a request wait for very long.
     longest_wait = NANOSECONDS // 2 if rate < 1 else NANOSECONDS // (int(rate) * 2)
     time_to_live = 2 if rate >= 1 else 1 + int(1 / rate)
-    buckets = context.store.buckets(context.scope, Rate(rate, max(config.burst, 1), longest_wait, time_to_live))
+    terms = Rate(rate, max(config.burst, 1), longest_wait, time_to_live)
+    if config.redis is not None:
+        return RedisRateLimit(_redis_buckets(config.redis, context.name, terms), longest_wait, source, next)
+    buckets = context.store.buckets(context.scope, terms)
     return RateLimit(buckets, longest_wait, source, next)
+
+
+def _redis_buckets(config: RateLimitRedis, name: str, rate: Rate) -> RedisBuckets:
+    if config.tls is not None:  # never a password in the clear where TLS was asked for
+        raise ValueError("creating redis limiter: TLS to Redis is not supported yet")
+    if not config.endpoints:
+        raise ValueError("creating redis limiter: no endpoints")
+    for endpoint in config.endpoints:
+        try:
+            split_endpoint(endpoint)
+        except ValueError as error:
+            raise ValueError(f"creating redis limiter: {error}") from None
+    return RedisBuckets(config, name, rate)

@@ -52,3 +52,7 @@ class Store(Protocol):
 
     def buckets(self, scope: str, rate: Rate) -> Buckets: ...
     def counts(self, scope: str) -> Counts: ...
+
+
+class StoreUnavailable(Exception):
+    """A store elsewhere that does not answer, or answers with an error."""
