@@ -68,7 +68,6 @@ PENDING_STATIC: dict[str, str] = {
 }
 
 PENDING_DYNAMIC: dict[str, str] = {
-    "http.middlewares.*.compress": "the middleware",
     "http.middlewares.*.digestAuth": "the middleware",
     "http.middlewares.*.forwardAuth": "the middleware",
     "http.middlewares.*.grpcWeb": "the middleware",

@@ -38,6 +38,7 @@ MIDDLEWARES = Registry(
         "buffering": "buffering.build",
         "chain": "chain.build",
         "circuit_breaker": "circuit_breaker.build",
+        "compress": "compress.build",
         "content_type": "content_type.build",
         "encoded_characters": "encoded_characters.build",
         "errors": "errors.build",
