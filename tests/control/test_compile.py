@@ -6,6 +6,7 @@ import pytest
 
 from tests.control.given import compiled, dynamic, router, static, told
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.middleware import MIDDLEWARES
 from trafficcop.rules.ast import Matcher
 
 GOOD = "{rule: 'Host(`a`)', service: s}"
@@ -121,7 +122,8 @@ def test_only_what_is_used_and_valid_is_planned():
     assert weighted.services[0].name == "s@file"
 
 
-def test_a_middleware_that_does_not_act_yet_is_left_out_of_the_chain():
+def test_a_middleware_that_does_not_act_yet_is_left_out_of_the_chain(monkeypatch):
+    monkeypatch.setattr("trafficcop.control.middlewares.MIDDLEWARES", {"chain": MIDDLEWARES["chain"]})
     plan, report = compiled(
         "http: {routers: {r: {rule: 'Host(`a`)', service: s, middlewares: [z, c]}},"
         f" services: {{{SERVICE}}}, middlewares: {{z: {{compress: {{}}}}, c: {{chain: {{middlewares: [z]}}}}}}}}"
