@@ -182,11 +182,8 @@ class Connection(asyncio.Protocol):
             self._half_closed_size = self.sent_size
             self.deadline = monotonic() + HALF_CLOSED_SECONDS
             return
-        if self._request is not None and self._decoder.body is None:
-            self.abort()  # writeTimeout: the answer takes too long
-            return
-        self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
         self.abort()
+        self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
 
     # === one exchange after the other ===
 
