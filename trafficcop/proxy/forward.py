@@ -31,23 +31,22 @@ class Forward:
         request.server = self._target
         body = request.body
         whole = body.take()
+        rest: Body | None = None
         if whole is not None and not body.trailers:
             head = self._encode(request, _framing(request, whole)) + whole
-            return await self._send_whole(request, head)
-        head = self._encode(request, _stream_framing(request))
-        connection = self._pool.take() or await self._pool.dial()
-        return await connection.exchange(request, head, body if whole is None else Rest(whole, body))
-
-    async def _send_whole(self, request: Request, head: bytes) -> Response:
+        else:
+            head = self._encode(request, _stream_framing(request))
+            rest = body if whole is None else Rest(whole, body)
         connection = self._pool.take()
         if connection is not None:
             try:
-                return await connection.exchange(request, head, None)
+                return await connection.exchange(request, head, rest)
             except ProxyError as error:
-                if not error.is_retryable or request.method not in _IDEMPOTENT:
+                # The server closed an idle connection just when we took it: once more, on a new one.
+                if rest is not None or not error.is_retryable or request.method not in _IDEMPOTENT:
                     raise
         connection = await self._pool.dial()
-        return await connection.exchange(request, head, None)
+        return await connection.exchange(request, head, rest)
 
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""

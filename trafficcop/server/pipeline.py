@@ -11,7 +11,6 @@ from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Request, Response, text_response
 from trafficcop.server.admission import Admission
 from trafficcop.server.observer import AccessObserver, admitted
-from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -31,48 +30,35 @@ class Pipeline:
         self.observer = observer
 
     async def serve(self, exchange: Exchange, request: Request) -> None:
-        """From the request's head to the last byte of its answer. ProxyError: the client is gone."""
+        """From the request's head to the last byte of its answer."""
         observer = self.observer
-        if observer is not None:
-            await self._serve_observed(exchange, request, observer)
-            return
-        response = await self.respond(request)
-        whole = response.body.take()
-        if whole is not None and response.body.trailers is None:
-            exchange.send_head(response, whole, True)
-        else:
-            await _stream(exchange, response, whole)
-
-    async def _serve_observed(self, exchange: Exchange, request: Request, observer: AccessObserver) -> None:
-        record = observer.begin(request)
+        record = None if observer is None else observer.begin(request)
         response: Response | None = None
         try:
-            response = await self.respond(request, record)
-            whole = response.body.take()
-            if whole is not None and response.body.trailers is None:
-                record.is_whole = True
+            try:
+                response = self.admission.admit(request)
+                if response is None:
+                    if record is not None:
+                        admitted(record)
+                    response = await self.handler(request)
+            except ProxyError as error:
+                response = failure_response(error)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                _log.error("unexpected error while serving a request\n%s", traceback.format_exc())
+                response = text_response(500, b"Internal Server Error")
+            body = response.body
+            whole = body.take()
+            if whole is not None and body.trailers is None:
+                if record is not None:
+                    record.is_whole = True
                 exchange.send_head(response, whole, True)
             else:
                 await _stream(exchange, response, whole)
         finally:
-            observer.end(record, response, exchange.sent_size)
-
-    async def respond(self, request: Request, record: AccessRecord | None = None) -> Response:
-        """The answer, whatever happens."""
-        try:
-            refusal = self.admission.admit(request)
-            if refusal is not None:
-                return refusal
-            if record is not None:
-                admitted(record)
-            return await self.handler(request)
-        except ProxyError as error:
-            return failure_response(error)
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            _log.error("unexpected error while serving a request\n%s", traceback.format_exc())
-            return text_response(500, b"Internal Server Error")
+            if observer is not None and record is not None:
+                observer.end(record, response, exchange.sent_size)
 
 
 async def _stream(exchange: Exchange, response: Response, whole: bytes | None) -> None:
