@@ -16,6 +16,7 @@ import uvloop
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.machine import kernel
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
@@ -145,6 +146,7 @@ class _Plans:
 
 def run(seat: Seat) -> int:
     """The main function of a worker process."""
+    kernel.keep_heap()
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.enable()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
