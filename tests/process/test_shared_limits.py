@@ -43,8 +43,9 @@ def test_all_workers_take_from_one_bucket(start: Start, port: int) -> None:
     instance.wait_serving()
     statuses = [get(port)[0] for _ in range(30)]
     assert statuses == [200] * 5 + [429] * 25
+    children = instance.children()
     for name in ("w0", "w1"):
-        os.kill(instance.children()[name], signal.SIGKILL)
+        os.kill(children[name], signal.SIGKILL)
     until(lambda: len(instance.children()) == 4, "new workers")
     assert [get(port)[0] for _ in range(10)] == [429] * 10  # and those that come later know it, too
 
@@ -65,8 +66,9 @@ def test_what_a_killed_worker_had_under_way_is_over(start: Start, port: int) -> 
             continue
     assert refused == 17
     assert get(port)[0] == 429
+    children = instance.children()
     for name in ("w0", "w1"):
-        os.kill(instance.children()[name], signal.SIGKILL)
+        os.kill(children[name], signal.SIGKILL)
     until(lambda: _is_served(port), "room for others")
     for sock in waiting:
         sock.close()
