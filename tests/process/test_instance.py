@@ -136,6 +136,24 @@ def _is_refused(port: int) -> bool:
     return False
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_new_connections_are_refused_while_old_ones_end(start: Start, port: int, workers: int) -> None:
+    """A connection that is taken and never served would keep a client waiting that could go elsewhere."""
+    instance = start(workers=workers)
+    until(lambda: _is_answering(port), "an answer")
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+        sock.sendall(b"GET /slow/1 HTTP/1.1\r\nHost: example.com\r\n\r\n")
+        until(lambda: _has_taken_all(sock), "the request in the worker")
+        instance.signal(signal.SIGTERM)
+        until(lambda: _is_refused(port), "refusal")
+        sock.settimeout(0.0)
+        with pytest.raises(BlockingIOError):
+            sock.recv(1)
+        sock.settimeout(PATIENCE)
+        assert b"200 OK" in sock.recv(65536)
+    assert instance.wait() == 0
+
+
 def test_the_grace_time_ends(start: Start, port: int) -> None:
     instance = start(workers=1, grace="200ms")
     instance.wait_serving()

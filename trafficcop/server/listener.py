@@ -125,6 +125,8 @@ class Listener:
                 break
             sock.setblocking(False)
             await loop.connect_accepted_socket(self.accept, sock)
+        # Open, it would go on taking connections that nobody serves.
+        self._socket.close()
 
     def close_idle(self) -> None:
         for connection in list(self.connections):
