@@ -18,8 +18,8 @@ from trafficcop.plan.model import Plan
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# About a millisecond of pickling here and of linking there: a part is the longest that a reload stops anybody.
-_OBJECTS_PER_PART = 100
+# Less than a millisecond of pickling here and of unpickling there: nobody has to wait longer for a part.
+_OBJECTS_PER_PART = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 from trafficcop.http.messages import Handler, Request, Route
 from trafficcop.rules.ast import Node
@@ -13,6 +13,7 @@ from trafficcop.rules.requirements import required_paths
 
 _FEW = 4  # so many candidates are tried faster than found
 _LAST = 1 << 62
+_STEP = 32  # so many candidates are a few tenths of a millisecond of work
 
 
 class Claim:
@@ -104,20 +105,17 @@ class IndexedBucket(Bucket):
         self,
         candidates: Sequence[Candidate],
         exact: dict[bytes, list[Candidate]],
-        prefixes: dict[bytes, list[Candidate]],
+        nodes: list[_Prefix],
         more: Sequence[Bucket] = (),
     ) -> None:
         super().__init__(candidates, more)
-        self._exact = {path: tuple(found) for path, found in exact.items()}
-        self._prefixes = sorted(prefixes)
-        self._nodes: list[_Prefix] = []
-        open_prefixes: list[_Prefix] = []
-        for text in self._prefixes:
-            while open_prefixes and not text.startswith(open_prefixes[-1].text):
-                open_prefixes.pop()
-            node = _Prefix(text, prefixes[text], open_prefixes[-1] if open_prefixes else None)
-            self._nodes.append(node)
-            open_prefixes.append(node)
+        self._exact = exact
+        self._nodes = nodes
+        self._prefixes = [node.text for node in nodes]
+
+    def pieces(self) -> Sequence[object]:
+        """What it is made of, to be freed one by one."""
+        return (*self._candidates, *self._exact.values(), *self._nodes)
 
     @property
     def is_empty(self) -> bool:
@@ -157,14 +155,16 @@ def first(candidates: Sequence[Candidate], request: Request, best: Candidate | N
     return best
 
 
-def bucket_of(claims: Sequence[Claim], more: Sequence[Bucket] = ()) -> Bucket:
-    """A bucket of claims in their order: with an index if there are many."""
+def build_bucket(claims: Sequence[Claim], more: Sequence[Bucket] = ()) -> Generator[None, None, Bucket]:
+    """A bucket of claims in their order, with an index if there are many; built in short steps."""
     if len(claims) <= _FEW:
         return Bucket([claim.candidate() for claim in claims], more)
     others: list[Candidate] = []
     exact: dict[bytes, list[Candidate]] = {}
     prefixes: dict[bytes, list[Candidate]] = {}
-    for claim in claims:
+    for number, claim in enumerate(claims):
+        if number % _STEP == 0:
+            yield
         required = None if claim.rule is None else required_paths(claim.rule, claim.syntax)
         if required is None:
             others.append(claim.candidate())
@@ -172,4 +172,20 @@ def bucket_of(claims: Sequence[Claim], more: Sequence[Bucket] = ()) -> Bucket:
         candidate = claim.asking(required.rest)
         for key in required.keys:
             (prefixes if key.is_prefix else exact).setdefault(key.text, []).append(candidate)
-    return IndexedBucket(others, exact, prefixes, more)
+    nodes = yield from _nest(prefixes)
+    return IndexedBucket(others, exact, nodes, more)
+
+
+def _nest(prefixes: dict[bytes, list[Candidate]]) -> Generator[None, None, list[_Prefix]]:
+    """The prefixes in their order, each with the next shorter one that it continues."""
+    nodes: list[_Prefix] = []
+    open_prefixes: list[_Prefix] = []
+    for number, text in enumerate(sorted(prefixes)):
+        if number % _STEP == 0:
+            yield
+        while open_prefixes and not text.startswith(open_prefixes[-1].text):
+            open_prefixes.pop()
+        node = _Prefix(text, prefixes[text], open_prefixes[-1] if open_prefixes else None)
+        nodes.append(node)
+        open_prefixes.append(node)
+    return nodes

@@ -6,14 +6,18 @@ their rules require (`rules/requirements.py`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
+from heapq import merge
+from itertools import islice
 from typing import NamedTuple
 
 from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response, text_response
 from trafficcop.http.paths import routing_path
 from trafficcop.plan.model import RouterPlan
-from trafficcop.router.bucket import Bucket, Claim, bucket_of
+from trafficcop.router.bucket import Bucket, Claim, IndexedBucket, build_bucket
 from trafficcop.rules.requirements import Host, required_hosts
+
+_STEP = 32  # so many routers are a few tenths of a millisecond of work
 
 
 class RouteEntry(NamedTuple):
@@ -28,19 +32,52 @@ class HTTPRouter:
 
     __slots__ = ("_generic", "_hosts", "_wildcards")
 
-    def __init__(self, entries: Iterable[RouteEntry], parent: Route | None = None) -> None:
-        claims: dict[Host | None, list[Claim]] = {}
-        for order, entry in enumerate(sorted(entries, key=_precedence)):
-            _claim(claims, order, entry, parent)
-        generic = bucket_of(claims.pop(None, []))
-        self._generic = generic
-        more = () if generic.is_empty else (generic,)
-        self._wildcards = {key.name: bucket_of(found, more) for key, found in claims.items() if key and key.is_wildcard}
+    def __init__(self, entries: Iterable[RouteEntry] = (), parent: Route | None = None) -> None:
+        self._generic = Bucket(())
+        self._wildcards: dict[bytes, Bucket] = {}
         self._hosts: dict[bytes, Bucket] = {}
-        for key, found in claims.items():
-            if key is not None and not key.is_wildcard:
-                wildcard = self._wildcards.get(_after_label(key.name))
-                self._hosts[key.name] = bucket_of(found, more if wildcard is None else (wildcard, *more))
+        for _ in self.index(entries, parent):
+            pass
+
+    def index(self, entries: Iterable[RouteEntry], parent: Route | None = None) -> Iterator[None]:
+        """Enter the routers, in steps that are short however many there are. It routes when the last step is done."""
+        hosts: dict[Host, list[Claim]] = {}
+        wildcards: dict[Host, list[Claim]] = {}
+        generic: list[Claim] = []
+        chunks: list[list[RouteEntry]] = []
+        source = iter(entries)
+        while chunk := sorted(islice(source, 8 * _STEP), key=_precedence):
+            chunks.append(chunk)
+            yield
+        for order, entry in enumerate(merge(*chunks, key=_precedence)):
+            claim, keys = _claim(order, entry, parent)
+            if keys is None:
+                generic.append(claim)
+            for key in keys or ():
+                (wildcards if key.is_wildcard else hosts).setdefault(key, []).append(claim)
+            if order % _STEP == 0:
+                yield
+        self._generic = yield from build_bucket(generic)
+        more = () if self._generic.is_empty else (self._generic,)
+        # What is built is taken away at once: freeing all claims in the end would be a long step, too.
+        while wildcards:
+            key, found = wildcards.popitem()
+            self._wildcards[key.name] = yield from build_bucket(found, more)
+        while hosts:
+            key, found = hosts.popitem()
+            wildcard = self._wildcards.get(_after_label(key.name))
+            self._hosts[key.name] = yield from build_bucket(found, more if wildcard is None else (wildcard, *more))
+            if len(hosts) % _STEP == 0:
+                yield
+
+    def dismantle(self) -> list[object]:
+        """What it is made of, to be freed one by one; the router itself is empty from now on."""
+        buckets = [self._generic, *self._wildcards.values(), *self._hosts.values()]
+        self._generic, self._wildcards, self._hosts = Bucket(()), {}, {}
+        return [
+            *buckets,
+            *(piece for bucket in buckets if isinstance(bucket, IndexedBucket) for piece in bucket.pieces()),
+        ]
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         bucket = self._hosts.get(request.host)
@@ -89,17 +126,14 @@ def route_of(plan: RouterPlan, parent: Route | None = None) -> Route:
     return Route(f"{parent.name} -> {plan.name}", service, is_logged=parent.is_logged)
 
 
-def _claim(claims: dict[Host | None, list[Claim]], order: int, entry: RouteEntry, parent: Route | None) -> None:
-    """Enter a router under each of its hosts, or under None."""
+def _claim(order: int, entry: RouteEntry, parent: Route | None) -> tuple[Claim, Iterable[Host] | None]:
+    """What a router wants, and of which hosts; None is all."""
     plan = entry.plan
     route = route_of(plan, parent)
     required = required_hosts(plan.rule, plan.syntax)
     if required is None:
-        claims.setdefault(None, []).append(Claim(order, route, entry.handler, plan.rule, plan.syntax))
-        return
-    claim = Claim(order, route, entry.handler, required.rest, plan.syntax)
-    for key in required.keys:
-        claims.setdefault(key, []).append(claim)
+        return Claim(order, route, entry.handler, plan.rule, plan.syntax), None
+    return Claim(order, route, entry.handler, required.rest, plan.syntax), required.keys
 
 
 def _after_label(host: bytes) -> bytes:

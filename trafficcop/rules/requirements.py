@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from trafficcop.rules.arguments import octets
 from trafficcop.rules.ast import And, Matcher, Node, Or
@@ -22,16 +22,14 @@ class Requirement(Generic[K]):
     rest: Node | None
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(NamedTuple):
     """A name without a dot at its end; a wildcard is the part after the star: b".example.com"."""
 
     name: bytes
     is_wildcard: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(NamedTuple):
     """A whole path, or the start of one."""
 
     text: bytes

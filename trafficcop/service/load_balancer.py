@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -39,7 +40,7 @@ class LoadBalancer:
         algorithm = STRATEGIES.get(strategy)
         if algorithm is None:
             raise ValueError(f'unsupported load-balancer strategy "{strategy}"')
-        self._algorithm = algorithm(servers, chance or random.Random())  # noqa: S311 -- turns, not secrets
+        self._algorithm = algorithm(servers, chance or _shared_chance())
         self._choose = self._algorithm.choose
         self._is_counting = isinstance(self._algorithm, PowerOfTwo)
         self._is_timing = isinstance(self._algorithm, LeastTime)
@@ -125,6 +126,12 @@ class LoadBalancer:
             server.times.add((time.monotonic_ns() - start) // 1_000_000)
         watch(response, server.finish)
         return response
+
+
+@functools.cache
+def _shared_chance() -> random.Random:
+    """One for all: seeding it costs more than the rest of a balancer. Made in the process that uses it, not before."""
+    return random.Random()  # noqa: S311 -- turns, not secrets
 
 
 def no_server() -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,23 +31,49 @@ from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 
 API_SOCKET = "api.sock"
+_LINKED_PER_STEP = 8  # so many routers with their services are a few tenths of a millisecond of work
+_STEP = 32  # so many objects are freed in a few tenths of a millisecond
 _API_SERVICES = ("api@internal", "dashboard@internal", "rest@internal", "prometheus@internal")
 
 
 class Linked:
     """The handlers of one plan, by entry point, and the balancers that health deltas are for."""
 
-    __slots__ = ("balancers", "handlers", "pools", "version")
+    __slots__ = ("_services", "balancers", "handlers", "pools", "version")
 
-    def __init__(self, version: int, handlers: dict[str, Handler]) -> None:
-        self.version = version
-        self.handlers = handlers
+    def __init__(self) -> None:
+        self.version = 0
+        self.handlers: dict[str, Handler] = {}
         self.balancers: dict[str, LoadBalancer] = {}
         self.pools: set[Pool] = set()
+        self._services: list[Handler] = []
+
+    def keep(self, services: list[Handler]) -> None:
+        """What `retire` is to free piece by piece besides the routers."""
+        self._services = services
+
+    def retire(self) -> Iterator[None]:
+        """Free what nobody uses any more in short steps: all at once would stop the requests of the next plan."""
+        pieces: list[object] = [*self._services, *self.balancers.values()]
+        for balancer in self.balancers.values():
+            if balancer.watchers:  # parents, who know their children: nobody would free such a circle
+                balancer.watchers.clear()
+        for router in self.handlers.values():
+            if isinstance(router, HTTPRouter):
+                pieces += router.dismantle()
+        self.handlers, self.balancers, self._services = {}, {}, []
+        return free(pieces)
+
+
+def free(pieces: list[object]) -> Iterator[None]:
+    """Forget the pieces in short steps; they are taken out of the list."""
+    while pieces:
+        del pieces[-_STEP:]
+        yield
 
 
 class Linker:
-    """Takes the parts of a plan one by one, each cheap enough for one turn of the event loop; then `finish`."""
+    """Takes the parts of a plan one by one: `link` each, then `index`, then `clear_up`, in steps that are all short."""
 
     def __init__(
         self,
@@ -63,7 +90,7 @@ class Linker:
         self._has_origin_headers = access is not None and access.format == "json"
         self._store = store
         self._uses: Counter[str] = Counter()  # of each middleware
-        self._linked = Linked(0, {})
+        self.linked = Linked()
         self._services: dict[str, ServicePlan] = {}
         self._middlewares: dict[str, MiddlewarePlan] = {}
         self._limits: dict[str, Limits] = {}
@@ -71,23 +98,47 @@ class Linker:
         self._routes: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
 
     def add(self, part: PlanPart) -> None:
+        """Link a part, at once."""
+        for _ in self.link(part):
+            pass
+
+    def link(self, part: PlanPart) -> Iterator[None]:
         """Objects must come before those that refer to them: transports, middlewares, services, routers."""
-        self._linked.version = part.version
+        self.linked.version = part.version
         for name, transport in part.transports.items():
             self._limits[name] = Limits.of(transport)
         for middleware in part.middlewares:
             self._middlewares[middleware.name] = middleware
         for service in part.services:
             self._services[service.name] = service
-        for router in part.routers:
+        for number, router in enumerate(part.routers):
+            if number % _LINKED_PER_STEP == 0:
+                yield
             if not router.is_tls:
                 entry = RouteEntry(router, self._link_router(router))
                 self._routes.setdefault(router.entry_point, []).append(entry)
 
     def finish(self) -> Linked:
+        """The whole plan, at once."""
+        for _ in self.index():
+            pass
+        return self.linked
+
+    def index(self) -> Iterator[None]:
+        """After the last part: make the routers, in short steps. Then `linked` is what was made."""
         for name, entries in self._routes.items():
-            self._linked.handlers[name] = HTTPRouter(entries)
-        return self._linked
+            router = HTTPRouter()
+            yield from router.index(entries)
+            self.linked.handlers[name] = router
+        self.linked.keep(list(self._handlers.values()))
+
+    def clear_up(self) -> Iterator[None]:
+        """Free what was only needed to link, in short steps."""
+        pieces: list[object] = [*self._services.values(), *self._middlewares.values()]
+        for entries in self._routes.values():
+            pieces += entries
+        self._services, self._middlewares, self._routes, self._handlers = {}, {}, {}, {}
+        yield from free(pieces)
 
     # === routers ===
 
@@ -128,7 +179,7 @@ class Linker:
     def _build(self, key: str, config: object, name: str, next: Handler) -> Handler:
         # Every worker links the same parts in the same order, so they agree on the scope.
         self._uses[name] += 1
-        scope = f"{self._linked.version} {self._uses[name]} {name}"
+        scope = f"{self.linked.version} {self._uses[name]} {name}"
         context = MiddlewareContext(name, self.service, self.middleware, self._store, scope)
         return MIDDLEWARES[key](config, context, next)
 
@@ -159,7 +210,7 @@ class Linker:
         else:
             raise ValueError(f"service {name} has no type this version knows")
         if isinstance(handler, LoadBalancer):
-            self._linked.balancers[name] = handler
+            self.linked.balancers[name] = handler
         for middleware in reversed(service.middlewares):
             handler = self.middleware(middleware, handler)
         return handler
@@ -175,7 +226,7 @@ class Linker:
 
     def _child(self, name: str, weight: int, follows_health: bool) -> Child:
         handler = self.service(name)
-        return Child(name, weight, handler, self._linked.balancers.get(name) if follows_health else None)
+        return Child(name, weight, handler, self.linked.balancers.get(name) if follows_health else None)
 
     def _link_load_balancer(self, name: str, options: LoadBalancerOptions) -> LoadBalancer:
         limits = self._limits[options.servers_transport or "default@internal"]
@@ -199,7 +250,7 @@ class Linker:
         if parts.scheme.lower() != "http":
             return Unforwardable(target, parts.scheme)
         pool = self._pools.get(Origin.of(server.url), limits)
-        self._linked.pools.add(pool)
+        self.linked.pools.add(pool)
         host = None if options.pass_host_header else parts.netloc.rpartition("@")[2].encode()
         return Forward(pool, target, host, parts.path.encode() if server.preserve_path else b"")
 
@@ -209,7 +260,7 @@ class Linker:
             return _unavailable
         origin = Origin("http", "localhost", 80, str(self._runtime_dir / API_SOCKET))
         pool = self._pools.get(origin, Limits())
-        self._linked.pools.add(pool)
+        self.linked.pools.add(pool)
         return ControlForward(Forward(pool, Target("api@internal", "")))
 
 

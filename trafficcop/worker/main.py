@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import uvloop
@@ -24,14 +24,16 @@ from trafficcop.telemetry import log
 from trafficcop.worker.channel import Channel
 from trafficcop.worker.link import Linked, Linker
 from trafficcop.worker.runtime import Runtime
+from trafficcop.worker.slices import in_slices
 
 logger = logging.getLogger(__name__)
 
 # Connections wait in the queue for the first plan, instead of getting a 404 from a router that is still starting.
 # When control cannot send one, saying 404 after all is better than saying nothing.
 _FIRST_PLAN_SECONDS = 10.0
-# A worker makes few objects that live long: the collector's default of 700 would have it look at each of them often.
-_GC_THRESHOLDS = (20_000, 20, 50)
+# Nothing that lives long is made while requests are served, but for plans: the collector may look often, at little
+# each time, and hardly ever at everything.
+_GC_THRESHOLDS = (2_000, 5, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,10 @@ class Worker:
 
 
 class _Plans:
-    """Links the parts of a plan as they come in, one a turn of the loop, and swaps when the last has been linked."""
+    """Links the parts of a plan as they come in, and swaps when the last has been linked.
+
+    Everything that may be long is done in slices, for requests are served meanwhile.
+    """
 
     def __init__(self, seat: Seat, runtime: Runtime) -> None:
         self.first = asyncio.Event()
@@ -108,47 +113,53 @@ class _Plans:
     async def follow(self) -> None:
         async for message in self._channel.messages():
             if isinstance(message, PlanPart):
-                self._take(message)
+                await self._take(message)
             elif isinstance(message, Health):
                 self._runtime.apply_health(message)
             else:  # control is gone, and with it the rest of a plan that it was sending
                 self._coming, self._coming_version = None, 0
-            # A part that is in the buffer already would be linked in the same turn of the loop.
-            await asyncio.sleep(0)
 
-    def _take(self, part: PlanPart) -> None:
+    async def _take(self, part: PlanPart) -> None:
         if part.version != self._coming_version:
             self._coming, self._coming_version = self._runtime.linker(), part.version
         if self._coming is None:
             return  # the rest of a plan that was refused
+        linker = self._coming
         try:
-            self._coming.add(part)
+            await in_slices(linker.link(part))
             if part.is_last:
-                self._swap(self._coming.finish(), part.version)
+                await in_slices(linker.index())
         except Exception as error:
             self._coming = None
             logger.exception("Configuration %d cannot be linked", part.version)
             reason = f"{type(error).__name__}: {error}"
             self._channel.send(Nack(self._seat.index, part.version, self._version, reason))
+            return
+        if part.is_last:
+            self._coming, self._coming_version = None, 0
+            retired = self._swap(linker.linked)
+            await in_slices(linker.clear_up())
+            await in_slices(retired)
 
-    def _swap(self, linked: Linked, version: int) -> None:
-        is_first, self._version = self._version == 0, version
-        self._coming, self._coming_version = None, 0
-        self._runtime.install(linked)
+    def _swap(self, linked: Linked) -> Iterator[None]:
+        """Serve the new plan from now on. Returns the steps that free the old one."""
+        is_first, self._version = self._version == 0, linked.version
+        retired = self._runtime.install(linked)
         if is_first:
-            # What the first plan made lives long: take it out of the collector's sight before the first request.
-            # Later plans are left to it, or else the cycles of a retired plan would never be freed.
-            gc.collect()
+            # What is there lives long: take it out of the collector's sight before the first request. Later plans are
+            # left to it, so that a circle in them, should there ever be one, is freed in the end.
             gc.freeze()
-        self._channel.send(Ack(self._seat.index, version))
+            gc.enable()
+        self._channel.send(Ack(self._seat.index, linked.version))
         self.first.set()
+        return retired
 
 
 def run(seat: Seat) -> int:
     """The main function of a worker process."""
     kernel.keep_heap()
     gc.set_threshold(*_GC_THRESHOLDS)
-    gc.enable()
+    gc.disable()  # until the first plan is there
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(seat))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 from trafficcop.config.static import StaticConfiguration
@@ -72,14 +73,16 @@ class Runtime:
         """For the parts of a new plan; nothing is in force before `install`."""
         return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store)
 
-    def install(self, linked: Linked) -> None:
-        self._linked = linked
+    def install(self, linked: Linked) -> Iterator[None]:
+        """Put a plan in force. Returns the steps that free the one before."""
+        before, self._linked = self._linked, linked
         for service, down in self._down.items():
             if service in linked.balancers:
                 linked.balancers[service].set_down(down)
         for name, listener in self.listeners.items():
             listener.pipeline.handler = linked.handlers.get(name, not_found)
         self._pools.keep_only(linked.pools)
+        return iter(()) if before is None else before.retire()
 
     def apply_health(self, health: Health) -> None:
         self._down[health.service] = health.down
