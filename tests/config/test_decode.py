@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficcop.config.decode import decode_dynamic, decode_static
 from trafficcop.config.scalars import Duration
+from trafficcop.config.shared import HealthCheck
 from trafficcop.config.sources import load_text
 
 
@@ -298,3 +301,13 @@ def test_any_nested_data_gives_a_value_and_issues(data: dict):
     for decoded in (decode_static(data), decode_dynamic(data), decode_dynamic(data, labels=True)):
         assert decoded.value is not None
         assert all("\n" not in str(issue) for issue in decoded.issues)
+
+
+@pytest.mark.parametrize("kind", ["weighted", "highestRandomWeight", "mirroring", "failover"])
+def test_health_of_children_is_asked_for_by_an_empty_section(kind: str) -> None:
+    decoded = decode_dynamic({"http": {"services": {"s": {kind: {"healthCheck": {}}}}}})
+    assert not decoded.issues
+    assert decoded.value.http is not None
+    service = decoded.value.http.services["s"]
+    found = [getattr(service, declared.name) for declared in fields(service) if getattr(service, declared.name)]
+    assert [one.health_check for one in found] == [HealthCheck()]

@@ -203,3 +203,30 @@ async def test_routes_say_whether_they_are_logged_and_children_as_their_root() -
     grandchild = route_of(entry("Path(`/`)", "last@file").plan, child)
     assert not grandchild.is_logged
     assert grandchild.name == "root@file -> child@file -> last@file"
+
+
+def many(count: int) -> list[RouteEntry]:
+    """Hosts, wildcards, and many paths of one host, in no order."""
+    entries = [entry(f"Host(`h{number}.example.com`)", f"h{number}", rank=number % 3) for number in range(count)]
+    entries += [entry(f"Host(`*.w{number}.test`)", f"w{number}") for number in range(count // 10)]
+    entries += [entry(f"Host(`p.test`) && PathPrefix(`/{number}/`)", f"p{number}") for number in range(count)]
+    return entries[::2] + entries[1::2]
+
+
+async def test_indexing_takes_many_short_steps() -> None:
+    entries = many(320)
+    router = HTTPRouter()
+    steps = sum(1 for _ in router.index(entries))
+    assert steps >= 2 * len(entries) // 32
+    for number in range(0, 320, 7):
+        assert await winner(router, ask(host=b"h%d.example.com" % number)) == f"h{number}"
+        assert await winner(router, ask(host=b"x.w%d.test" % (number // 10))) == f"w{number // 10}"
+        assert await winner(router, ask(b"/%d/" % number, b"p.test")) == f"p{number}"
+
+
+async def test_a_dismantled_router_takes_nothing() -> None:
+    router = HTTPRouter(many(64))
+    pieces = router.dismantle()
+    assert len(pieces) > 2 * 64
+    assert await winner(router, ask(host=b"h1.example.com")) == ""
+    assert router.dismantle()[1:] == []

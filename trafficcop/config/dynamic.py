@@ -90,7 +90,7 @@ class Failover:
 
     errors: FailoverErrors | None = None
     fallback: str = ""
-    health_check: HealthCheck | None = None
+    health_check: HealthCheck | None = option(None, may_be_empty=True)
     service: str = ""
 
 
@@ -98,7 +98,7 @@ class Failover:
 class HighestRandomWeight:
     """`http.services.highestRandomWeight`."""
 
-    health_check: HealthCheck | None = None
+    health_check: HealthCheck | None = option(None, may_be_empty=True)
     services: tuple[WeightedService, ...] = ()
 
 
@@ -201,7 +201,7 @@ class Mirror:
 class Mirroring:
     """`http.services.mirroring`."""
 
-    health_check: HealthCheck | None = None
+    health_check: HealthCheck | None = option(None, may_be_empty=True)
     max_body_size: int = -1
     mirror_body: bool = True
     mirrors: tuple[Mirror, ...] = ()
@@ -212,7 +212,7 @@ class Mirroring:
 class Weighted:
     """`http.services.weighted`."""
 
-    health_check: HealthCheck | None = None
+    health_check: HealthCheck | None = option(None, may_be_empty=True)
     services: tuple[WeightedService, ...] = ()
     sticky: Sticky | None = None
 

@@ -137,7 +137,7 @@ class TCPLoadBalancer:
 class TCPWeighted:
     """`tcp.services.weighted`."""
 
-    health_check: HealthCheck | None = None
+    health_check: HealthCheck | None = option(None, may_be_empty=True)
     services: tuple[WeightedService, ...] = ()
 
 
