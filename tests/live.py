@@ -45,6 +45,7 @@ class Seen:
     bodies: list[bytes] = field(default_factory=list)
 
 
+Answered = tuple[int, dict[str, str], bytes]
 Answer = Callable[[int, str, bytes], bytes]
 
 
@@ -94,11 +95,13 @@ def plain(status: int, body: bytes = b"", fields: str = "") -> bytes:
     return b"HTTP/1.1 %d X\r\n%bContent-Length: %d\r\n\r\n%b" % (status, fields.encode(), len(body), body)
 
 
-async def ask(port: int, request: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+async def ask(
+    port: int, request: str, body: bytes = b"", *, is_framed: bool = False
+) -> tuple[int, dict[str, str], bytes]:
     """One request, given as its request line and fields without Host; (status, fields in lower case, body)."""
     line, _, fields = request.partition("\n")
     lines = [f"{line} HTTP/1.1", "Host: example.com", "Connection: close", *fields.split("\n")]
-    if body:
+    if body and not is_framed:
         lines.append(f"Content-Length: {len(body)}")
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write("".join(f"{text}\r\n" for text in lines if text).encode() + b"\r\n" + body)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
+from trafficcop.config.own import RouterTimeouts
 from trafficcop.config.scalars import Duration, FileOrContent
 from trafficcop.config.schema import mapping, option
 from trafficcop.config.shared import HealthCheck, WeightedService
@@ -41,6 +42,7 @@ class Router:
     observability: RouterObservability | None = None
     parent_refs: tuple[str, ...] = option((), not_in_labels=True)
     priority: int = 0
+    responding_timeouts: RouterTimeouts | None = None  # ours
     rule: str = ""
     rule_syntax: str = option("", deprecated="deprecated")
     service: str = ""

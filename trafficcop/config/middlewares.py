@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trafficcop.config.lazy import dataclass
+from trafficcop.config.own import IPDenyList, Limit, Respond
 from trafficcop.config.scalars import Duration
 from trafficcop.config.schema import mapping, option
+from trafficcop.config.shared import IPStrategy as IPStrategy
 from trafficcop.config.tls import ClientTLS
 
 
@@ -185,15 +187,6 @@ class Headers:
     sts_include_subdomains: bool = False
     sts_preload: bool = False
     sts_seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IPStrategy:
-    """`http.middlewares.inFlightReq.sourceCriterion.ipStrategy`."""
-
-    depth: int = 0
-    excluded_ips: tuple[str, ...] = option((), key="excludedIPs")
-    ipv6_subnet: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +378,9 @@ class Middleware:
     headers: Headers | None = None
     in_flight_req: InFlightReq | None = None
     ip_allow_list: IPAllowList | None = None
+    ip_deny_list: IPDenyList | None = None  # ours
     ip_white_list: IPWhiteList | None = option(None, deprecated="use ipAllowList")
+    limit: Limit | None = None  # ours
     pass_tls_client_cert: PassTLSClientCert | None = option(None, key="passTLSClientCert")
     plugin: Mapping[str, object] = mapping()
     rate_limit: RateLimit | None = None
@@ -393,6 +388,7 @@ class Middleware:
     redirect_scheme: RedirectScheme | None = None
     replace_path: ReplacePath | None = None
     replace_path_regex: ReplacePathRegex | None = None
+    respond: Respond | None = None  # ours
     retry: Retry | None = None
     strip_prefix: StripPrefix | None = None
     strip_prefix_regex: StripPrefixRegex | None = None

@@ -173,7 +173,14 @@ class Routers:
             tls_options="" if entry.tls is None else options_name(entry),
             observability=entry.observability,
             encoded_characters=entry.encoded_characters,
+            round_trip=round_trip(entry),
         )
+
+
+def round_trip(entry: RouterEntry) -> float:
+    """Seconds that a whole exchange may take; 0 for no limit."""
+    timeouts = entry.config.responding_timeouts
+    return 0.0 if timeouts is None else max(timeouts.round_trip.seconds, 0.0)
 
 
 def options_name(entry: RouterEntry) -> str:

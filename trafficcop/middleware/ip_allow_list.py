@@ -62,18 +62,18 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
     status = config.reject_status_code or 403
     if status not in STATUS_TEXT:
         raise ValueError(f"invalid HTTP status code {status}")
-    allowed = _address_set(config.source_range, "CIDRs")
+    allowed = address_set(config.source_range, "CIDRs")
     return _allow_list(ip_strategy(config.ip_strategy), allowed, status, next)
 
 
 def build_white_list(config: IPWhiteList, context: MiddlewareContext, next: Handler) -> Handler:
     if not config.source_range:
         raise ValueError("sourceRange is empty, IPWhiteLister not created")
-    allowed = _address_set(config.source_range, "CIDR whitelist")
+    allowed = address_set(config.source_range, "CIDR whitelist")
     return _allow_list(ip_strategy(config.ip_strategy), allowed, 403, next)
 
 
-def _address_set(texts: tuple[str, ...], noun: str) -> AddressSet:
+def address_set(texts: tuple[str, ...], noun: str) -> AddressSet:
     try:
         return AddressSet(texts)
     except ValueError as error:

@@ -50,6 +50,7 @@ class RouterPlan:
     observability: Observability = Observability()
     encoded_characters: EncodedCharacters | None = None
     is_default_rule: bool = False
+    round_trip: float = 0.0  # seconds for a whole exchange; 0: no limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pool, Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
+from trafficcop.router.round_trip import RoundTrip
 from trafficcop.service.algorithms import Server
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
@@ -163,7 +164,7 @@ class Linker:
                 allow_encoded_hash=options.allow_encoded_hash,
             )
             handler = self._build("encoded_characters", config, f"{router.name}-encoded-characters", handler)
-        return handler
+        return RoundTrip(router.round_trip, handler) if router.round_trip else handler
 
     # === middlewares ===
 
