@@ -181,7 +181,8 @@ def _check_health(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         connection.request("HEAD", "/ping")
         response = connection.getresponse()
     except (OSError, HTTPException) as error:
-        return _unhealthy(f"Error calling healthcheck: {error}")
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return _unhealthy(f"Error calling healthcheck: http://{address}/ping: {reason}")
     finally:
         connection.close()
     if response.status != 200:

@@ -5,7 +5,6 @@ Standard library only and no event loop: what cannot fail need not be restarted.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import importlib
 import logging
@@ -13,7 +12,6 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.launch import Launch as Launch
 from trafficcop.machine import kernel
 from trafficcop.machine.children import Child
+from trafficcop.machine.private_directory import PrivateDirectory
 from trafficcop.machine.sockets import BindError, Sockets, open_sockets
 from trafficcop.machine.systemd import Notifier, passed_sockets
 from trafficcop.store.local import LOCAL
@@ -32,7 +31,6 @@ logger = logging.getLogger(__name__)
 # What a stop may take beyond the grace time of the entry points (Traefik `cmd/traefik/traefik.go` waits as long).
 _CLEANUP_SECONDS = 10.0
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD)
-_SOCKET_PATH_LIMIT = 107 - len("/trafficcop-12345678/control.sock")
 
 
 def run(launch: Launch) -> int:
@@ -44,37 +42,21 @@ def run(launch: Launch) -> int:
     except BindError as error:
         logger.error("%s", error)
         return 1
-    directory = private_directory(launch.environ)
+    try:
+        directory = PrivateDirectory(launch.environ)
+    except OSError as error:
+        logger.error("%s", error)
+        sockets.close()
+        return 1
     try:
         if count == 0:
             from trafficcop import single
 
-            return single.run(launch, sockets, directory)
-        return Supervisor(launch, sockets, directory).run()
+            return single.run(launch, sockets, directory.path)
+        return Supervisor(launch, sockets, directory.path).run()
     finally:
         sockets.close()
-        remove_directory(directory)
-
-
-def private_directory(environ: Mapping[str, str]) -> Path:
-    """A new directory for our Unix sockets that nobody else may enter, where the path fits into a socket address."""
-    bases = [environ[name] for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR") if environ.get(name)]
-    temporary = (os.environ.get("TMPDIR") or "/tmp", "/tmp", "/dev/shm")  # noqa: S108 - random name, mode 0700
-    for base in (*bases, *temporary):
-        if len(base) <= _SOCKET_PATH_LIMIT:
-            with contextlib.suppress(OSError):  # not there, or read-only: the next will do
-                path = Path(base, f"trafficcop-{os.urandom(4).hex()}")
-                path.mkdir(mode=0o700)
-                return path
-    raise OSError(f"no directory for our sockets: none of {bases} can be written to, set XDG_RUNTIME_DIR")
-
-
-def remove_directory(directory: Path) -> None:
-    """Remove what `private_directory` made, with the sockets in it."""
-    with contextlib.suppress(OSError):  # somebody was faster
-        for path in directory.iterdir():
-            path.unlink(missing_ok=True)
-        directory.rmdir()
+        directory.remove()
 
 
 class Supervisor:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.pending import pending_warnings
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.entry_point_models import is_udp
 from trafficcop.errors import Issue
 
 
@@ -19,7 +20,9 @@ def startup_warnings(
 
 def encoded_characters_notice(static: StaticConfiguration) -> tuple[Issue, ...]:
     """Encoded reserved characters pass unless they are forbidden: a server may read such a path differently."""
-    names = [name for name, one in static.entry_points.items() if one.http.encoded_characters is None]
+    names = [
+        name for name, one in static.entry_points.items() if one.http.encoded_characters is None and not is_udp(one)
+    ]
     if not names:
         return ()
     text = (

@@ -200,5 +200,8 @@ def statuses_of(ranges: tuple[str, ...]) -> frozenset[int]:
     statuses: set[int] = set()
     for text in ranges:
         low, _, high = text.partition("-")
-        statuses.update(range(int(low), min(int(high or low), 999) + 1))
+        try:
+            statuses.update(range(int(low), min(int(high or low), 999) + 1))
+        except ValueError:
+            raise ValueError(f"{text!r} is neither a status nor a range such as 400-499") from None
     return frozenset(statuses)

@@ -46,7 +46,7 @@ class Runtime:
         try:
             return AccessLog(config, schedule=asyncio.get_running_loop().call_later)
         except OSError as error:
-            _log.error("cannot open the access log %s: %s", config.file_path, error)
+            _log.error("cannot open the access log %s: %s", config.file_path, error.strerror)
             return None
 
     @property
