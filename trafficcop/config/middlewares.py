@@ -124,6 +124,14 @@ class ForwardAuthTLS:
 
 
 @dataclass(frozen=True, slots=True)
+class ForwardAuthCache:
+    """`http.middlewares.forwardAuth.cache`: ours. Positive answers are remembered for `ttl`."""
+
+    key_headers: tuple[str, ...] = ("Authorization", "Cookie")
+    ttl: Duration = Duration.of("0s")
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardAuth:
     """`http.middlewares.forwardAuth`."""
 
@@ -133,6 +141,7 @@ class ForwardAuth:
     auth_response_headers: tuple[str, ...] = ()
     auth_response_headers_regex: str = ""
     auth_signin_url: str = option("", key="authSigninURL")
+    cache: ForwardAuthCache | None = None  # ours
     forward_body: bool = False
     header_field: str = ""
     max_body_size: int = -1

@@ -42,6 +42,7 @@ MIDDLEWARES = Registry(
         "content_type": "content_type.build",
         "encoded_characters": "encoded_characters.build",
         "errors": "errors.build",
+        "forward_auth": "forward_auth.build",
         "headers": "headers.build",
         "in_flight_req": "in_flight_req.build",
         "ip_allow_list": "ip_allow_list.build",

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import field
 from typing import Any
+from urllib.parse import urlsplit
 
 from trafficcop.config.lazy import dataclass
-from trafficcop.http.messages import Handler
+from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
+
+
+def check_fetchable(url: str) -> None:
+    """ValueError unless we can send requests there."""
+    parts = urlsplit(url)
+    if parts.scheme.lower() == "https":
+        raise ValueError(f"{url}: TLS to servers is not supported yet")
+    if parts.scheme.lower() != "http" or not parts.hostname:
+        raise ValueError(f'"{url}" is no URL of a server')
+    parts.port  # noqa: B018 -- raises when it is none
+
+
+def no_fetch(url: str, timeout: float) -> Handler:
+    """For dry builds: what is built here is never called."""
+    check_fetchable(url)
+
+    def refuse(request: Request) -> Awaitable[Response]:
+        raise AssertionError(url)
+
+    return refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +41,8 @@ class MiddlewareContext:
     service: Callable[[str], Handler]  # a service by its qualified name; ValueError when there is none
     middleware: Callable[[str, Handler], Handler]  # a middleware by its qualified name, in front of a handler
     store: Store = LOCAL
+    # Requests to a server that no service names: its URL, the seconds it may take to answer. ValueError for a bad URL.
+    fetch: Callable[[str, float], Handler] = no_fetch
     scope: str = ""  # what this middleware is called in the store: the same in every worker, another for each use of it
     environ: Mapping[str, str] = field(default_factory=dict)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import posixpath
 import re
+from urllib.parse import urlsplit
 
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
@@ -57,3 +60,21 @@ def location_of(url: bytes) -> bytes:
 
 def _escape_match(match: re.Match[bytes]) -> bytes:
     return b"".join([b"%%%02X" % octet for octet in match[0]])
+
+
+def found(request: Request, url: str) -> Response:
+    """302 as Go's `http.Redirect` makes it: a link for those who do not follow, a path that is joined and cleaned."""
+    parts = urlsplit(url)
+    if not parts.scheme and not parts.netloc:
+        if not url.startswith("/"):
+            url = request.path.rpartition(b"/")[0].decode("latin-1") + "/" + url
+        path, mark, query = url.partition("?")
+        cleaned = posixpath.normpath("/" + path.lstrip("/"))
+        url = (cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned) + mark + query
+    location = _NO_ASCII.sub(_escape_match, url.encode())
+    fields = [(b"Location", location)]
+    if request.method not in (b"GET", b"HEAD"):
+        return Response(302, Headers(fields), Bytes(b""))
+    fields.append((b"Content-Type", b"text/html; charset=utf-8"))
+    text = f'<a href="{html.escape(url)}">Found</a>.\n\n'.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    return Response(302, Headers(fields), Bytes(text.encode() if request.method == b"GET" else b""))

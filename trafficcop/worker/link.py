@@ -15,7 +15,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Ready, Request, Response, Route, Target, text_response
 from trafficcop.middleware import MIDDLEWARES
-from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.context import MiddlewareContext, check_fetchable
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
 from trafficcop.proxy.forward import Forward, Unforwardable
@@ -181,8 +181,14 @@ class Linker:
         # Every worker links the same parts in the same order, so they agree on the scope.
         self._uses[name] += 1
         scope = f"{self.linked.version} {self._uses[name]} {name}"
-        context = MiddlewareContext(name, self.service, self.middleware, self._store, scope)
+        context = MiddlewareContext(name, self.service, self.middleware, self._store, self._fetch, scope)
         return MIDDLEWARES[key](config, context, next)
+
+    def _fetch(self, url: str, timeout: float) -> Handler:
+        check_fetchable(url)
+        pool = self._pools.get(Origin.of(url), Limits(dial_timeout=timeout, response_header_timeout=timeout))
+        self.linked.pools.add(pool)
+        return Forward(pool, Target("", url))
 
     # === services ===
 
