@@ -15,6 +15,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import RouterPlan, ServicePlan
 from trafficcop.rules.parse import parse
+from trafficcop.worker.link import Linker
 from trafficcop.worker.runtime import Runtime
 
 PATIENCE = 10.0  # nothing here takes so long unless it hangs
@@ -230,6 +231,23 @@ class Loopback:
             client.abort()
 
 
+def part_of(
+    linker: Linker, balancer: LoadBalancer, urls: list[tuple[str, bool]], transport: ServersTransport | None = None
+) -> None:
+    """One router that sends everything to one service; each URL with its `preservePath`."""
+    servers = tuple(Server(url=url, preserve_path=is_preserved) for url, is_preserved in urls)
+    service = Service(load_balancer=replace(balancer, servers=servers))
+    linker.add(
+        PlanPart(
+            1,
+            services=(ServicePlan("app@file", service),),
+            transports={"default@internal": transport or ServersTransport()},
+        )
+    )
+    rule = parse("PathPrefix(`/`)")
+    linker.add(PlanPart(1, routers=(RouterPlan("all@file", "web", rule, "v3", 1, 0, (), "app@file"),), is_last=True))
+
+
 @asynccontextmanager
 async def router(
     *servers: Scripted | str,
@@ -247,21 +265,12 @@ async def router(
         else:
             urls.append(server)
     static = replace(static or StaticConfiguration(), entry_points={"web": entry_point or EntryPoint()})
-    options = replace(balancer or LoadBalancer(), servers=tuple(Server(url=url) for url in urls))
     runtime = Runtime(static)
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     runtime.listen("web", sock)
     linker = runtime.linker()
-    linker.add(
-        PlanPart(
-            1,
-            services=(ServicePlan("app@file", Service(load_balancer=options)),),
-            transports={"default@internal": transport or ServersTransport()},
-        )
-    )
-    rule = parse("PathPrefix(`/`)")
-    linker.add(PlanPart(1, routers=(RouterPlan("all@file", "web", rule, "v3", 1, 0, (), "app@file"),), is_last=True))
+    part_of(linker, balancer or LoadBalancer(), [(url, False) for url in urls], transport)
     runtime.install(linker.finish())
     await runtime.start()
     loopback = Loopback(runtime, sock.getsockname()[1])

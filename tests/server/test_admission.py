@@ -215,3 +215,11 @@ def test_fields_that_connection_names_end_here() -> None:
     kept = fields(request)
     assert "X-A" not in kept
     assert (kept["X-Kept"], kept["X-Real-Ip"], kept["X-B"]) == ("2", "192.0.2.7", "3")
+
+
+def test_thousands_of_options_beside_thousands_of_fields() -> None:
+    names = [f"x-{number}" for number in range(20000)]
+    request = make_request(headers=[*((name, "") for name in names), ("X-Kept", "1")])
+    request.connection_options = [name.encode() for name in names]
+    assert admitted(request) == 0
+    assert fields(request) == OWN | {"X-Kept": "1"}

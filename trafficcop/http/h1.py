@@ -27,6 +27,7 @@ from trafficcop.http.headers import (
     Field,
     Headers,
     bits_of,
+    is_option,
     learn,
 )
 from trafficcop.http.messages import Request
@@ -382,8 +383,7 @@ class RequestDecoder(Decoder):
             request.is_keep_alive = True
         if b"upgrade" in tokens and self._upgrade:
             request.upgrade = self._upgrade.strip()
-        # RFC 9110 §7.6.1: fields that the client names here end at this hop.
-        request.connection_options = [token for token in tokens if token and not learn(token) & (HOP | FRAMING | HOST)]
+        request.connection_options = [token for token in tokens if is_option(token)]
 
     def _attach(self, body: Body) -> None:
         if self._current is not None:

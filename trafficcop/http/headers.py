@@ -49,6 +49,14 @@ _LEARNED_LIMIT = 8192
 _learned: dict[bytes, int] = {}
 
 
+def is_option(token: bytes) -> bool:
+    """Whether a token of Connection, in lower case, names a field that ends at this hop (RFC 9110 §7.6.1).
+
+    Clients may list any number of tokens: none is remembered.
+    """
+    return token != b"" and not _KNOWN.get(token, PLAIN) & (HOP | FRAMING | HOST)
+
+
 def learn(name: bytes) -> int:
     """The bits of a name in any spelling; remembered, so that the next look is one dict access."""
     lower = name.lower()
@@ -57,7 +65,10 @@ def learn(name: bytes) -> int:
         bits |= UNDERSCORE
     if lower.replace(b"_", b"-") in MANAGED_NAMES:
         bits |= MANAGED
-    if len(_learned) < _LEARNED_LIMIT and len(name) < 64:
+    if len(name) < 64:
+        # Clients choose the names: a table full of what one of them made up is of no use to the others.
+        if len(_learned) >= _LEARNED_LIMIT:
+            _learned.clear()
         _learned[name] = bits
     return bits
 

@@ -173,9 +173,9 @@ class Admission:
 
     def _drop_options(self, headers: Headers, options: list[bytes]) -> None:
         """Fields that Connection names end here, but for the managed ones and those the entry point keeps."""
-        for name in options:
-            if name not in MANAGED_NAMES and name not in self._kept_options:
-                headers.remove(name)
+        # A client may list thousands, beside thousands of fields: each is looked at once.
+        dropped = set(options) - MANAGED_NAMES - self._kept_options
+        headers.fields = [field for field in headers.fields if field[0].lower() not in dropped]
 
 
 def _is_managed(name: bytes) -> bool:

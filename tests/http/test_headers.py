@@ -1,0 +1,45 @@
+"""What is known of names of fields, whatever clients make up."""
+
+from trafficcop.http.headers import MANAGED, UNDERSCORE, Headers, bits_of, is_option, learn
+
+
+def test_a_flood_of_names_does_not_fill_the_table_for_good() -> None:
+    for number in range(20000):
+        learn(b"x-flood-%d" % number)
+    learn(b"Connection")
+    assert bits_of(b"Connection") == learn(b"connection")
+    assert bits_of(b"x-flood-0") is None
+
+
+def test_long_names_are_not_remembered() -> None:
+    learn(b"x" * 64)
+    assert bits_of(b"x" * 64) is None
+
+
+def test_roles() -> None:
+    assert not any(map(is_option, (b"", b"te", b"content-length", b"host")))
+    assert is_option(b"x-made-up")
+    assert bits_of(b"x-made-up") is None
+    assert learn(b"X_Forwarded_For") & MANAGED
+    assert learn(b"X_Forwarded_For") & UNDERSCORE
+
+
+def test_names_compare_without_case_and_keep_their_spelling() -> None:
+    headers = Headers.of([(b"A", b"1"), (b"Te", b"x"), (b"a", b"2"), (b"B", b"3")])
+    assert (headers.get(b"a"), headers.get_all(b"A"), headers.hop) == (b"1", [b"1", b"2"], [(b"Te", b"x")])
+    headers.set(b"a", b"4")
+    assert list(headers) == [(b"B", b"3"), (b"a", b"4"), (b"Te", b"x")]
+    assert headers.remove(b"TE")
+    assert not headers.remove(b"te")
+    assert b"b" in headers
+    assert b"c" not in headers
+
+
+def test_a_tail_is_part_of_the_fields_as_soon_as_somebody_looks() -> None:
+    headers = Headers([(b"A", b"1")])
+    headers.append_tail([(b"B", b"2")], b"B: 2\r\n")
+    assert headers.own_lines() == [b"A: 1\r\n"]
+    assert headers.get(b"b") == b"2"
+    assert headers.tail_lines == b"B: 2\r\n"
+    assert headers.fields == [(b"A", b"1"), (b"B", b"2")]
+    assert (headers.tail_lines, headers.own_lines()) == (b"", [b"A: 1\r\n", b"B: 2\r\n"])
