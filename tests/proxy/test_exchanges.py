@@ -266,6 +266,24 @@ async def test_an_answer_that_ends_with_the_connection() -> None:
             assert (status, body, fields[b"transfer-encoding"]) == (200, b"hello", b"chunked")
 
 
+async def test_a_server_that_ends_its_answer_and_reads_no_more() -> None:
+    hold = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(OK + b"\r\nenough")
+        await asyncio.sleep(0.1)
+        visit.writer.write_eof()
+        await hold.wait()
+
+    async with router(Scripted(script)) as loopback:
+        client = await loopback.client()
+        client.writer.write(POST + b"Content-Length: 50000000\r\n\r\n" + b"x" * 30_000_000)
+        status, _, body = await client.answer()
+        assert (status, body) == (200, b"enough")
+        hold.set()
+
+
 async def test_a_reset_does_not_end_an_answer() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()

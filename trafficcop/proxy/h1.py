@@ -190,6 +190,8 @@ class ServerConnection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._pool.forget(self)  # at once: nobody may take it between this and `connection_lost`
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()  # it may never read the rest of the request, which a close would wait for
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
