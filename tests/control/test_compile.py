@@ -71,8 +71,8 @@ TABLE = [
      (("cannot create middleware: multi-types middleware not supported,"
       " consider declaring two different pieces of middleware instead"),)),
     ((f"{{routers: {{r: {{rule: 'Host(`a`)', service: s, middlewares: [m]}}}}, services: {{{SERVICE}}},"
-     " middlewares: {m: {digestAuth: {users: ['a:b:c']}}}}"),
-     "routers", "r", "disabled", ("middlewares of type digestAuth are not supported yet",)),
+     " middlewares: {m: {plugin: {x: {a: b}}}}}"),
+     "routers", "r", "disabled", ("middlewares of type plugin are not supported yet",)),
     # Broken, but nobody uses it: enabled, as in Traefik.
     ("{services: {x: {loadBalancer: {strategy: fastest}}}}", "services", "x", "enabled", ()),
     ("{middlewares: {m: {redirectScheme: {permanent: true}}}}", "middlewares", "m", "enabled", ()),

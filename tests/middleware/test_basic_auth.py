@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from pathlib import Path
 
 import bcrypt
@@ -194,3 +195,35 @@ async def test_chain_applies_in_order() -> None:
     assert built == ["b@file", "a@file"]
     assert (await run(handler, make_request()))[0] == 200
     assert build("chain", Chain(), origin) is origin
+
+
+async def test_the_users_file_is_read_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("trafficcop.middleware.credentials.monotonic", lambda: now)
+
+    def sha(password: str) -> str:
+        return "{SHA}" + base64.b64encode(hashlib.sha1(password.encode()).digest()).decode()
+
+    async def status(password: str) -> int:
+        credentials = base64.b64encode(f"u:{password}".encode()).decode()
+        return (await run(handler, make_request(headers=[("Authorization", f"Basic {credentials}")])))[0]
+
+    file = tmp_path / "users"
+    file.write_text(f"u:{sha('old')}\n")
+    handler = build("basic_auth", BasicAuth(users_file=str(file)), Origin())
+    assert await status("old") == 200
+    file.write_text(f"# changed\nu:{sha('new')}\n")
+    assert await status("old") == 200  # looked at once a second
+    now += 1.0
+    assert await status("old") == 401
+    assert await status("new") == 200
+    for broken in ("broken\n", "", None):
+        if broken is None:
+            file.unlink()
+        else:
+            file.write_text(broken)
+        now += 1.0
+        assert await status("new") == 200  # what cannot be used changes nothing
+    file.write_text(f"u:{sha('last')}\n")
+    now += 1.0
+    assert await status("last") == 200

@@ -68,7 +68,6 @@ PENDING_STATIC: dict[str, str] = {
 }
 
 PENDING_DYNAMIC: dict[str, str] = {
-    "http.middlewares.*.digestAuth": "the middleware",
     "http.middlewares.*.forwardAuth.tls": "TLS to auth servers; an address with https is refused",
     "http.middlewares.*.grpcWeb": "the middleware",
     "http.middlewares.*.passTLSClientCert": "the middleware",

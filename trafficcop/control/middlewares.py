@@ -22,7 +22,7 @@ MULTI = (
     "consider declaring two different pieces of middleware instead"
 )
 # Who may pass is decided by these: a router must not serve without one that it names, even while it does not act yet.
-GUARDS = frozenset({"digest_auth", "ip_allow_list", "ip_white_list", "plugin", "encoded_characters"})
+GUARDS = frozenset({"ip_allow_list", "ip_white_list", "plugin", "encoded_characters"})
 _DEEPEST = 100
 
 

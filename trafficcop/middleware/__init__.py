@@ -40,6 +40,7 @@ MIDDLEWARES = Registry(
         "circuit_breaker": "circuit_breaker.build",
         "compress": "compress.build",
         "content_type": "content_type.build",
+        "digest_auth": "digest_auth.build",
         "encoded_characters": "encoded_characters.build",
         "errors": "errors.build",
         "forward_auth": "forward_auth.build",

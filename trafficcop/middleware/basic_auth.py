@@ -14,7 +14,7 @@ from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.credentials import is_password, load_users
+from trafficcop.middleware.credentials import Users, is_password
 from trafficcop.middleware.fields import is_field_name
 
 # Verified credentials that are remembered: a bcrypt hash costs 50 ms by design, a client sends it with every request.
@@ -22,11 +22,12 @@ _REMEMBERED = 1024
 
 
 class BasicAuth:
-    __slots__ = ("_challenge", "_field", "_is_removed", "_key", "_pending", "_secrets", "_verified", "next")
+    __slots__ = ("_challenge", "_field", "_is_removed", "_key", "_pending", "_secrets", "_users", "_verified", "next")
 
-    def __init__(self, config: Configuration, secrets: dict[bytes, bytes], next: Handler) -> None:
+    def __init__(self, config: Configuration, users: Users, next: Handler) -> None:
         self.next = next
-        self._secrets = secrets
+        self._users = users
+        self._secrets = users.secrets
         self._challenge = (b"WWW-Authenticate", b'Basic realm="' + (config.realm or "traefik").encode() + b'"')
         self._field = config.header_field.encode()
         self._is_removed = config.remove_header
@@ -38,6 +39,10 @@ class BasicAuth:
     def __call__(self, request: Request) -> Awaitable[Response]:
         value = request.headers.get(b"Authorization")
         if value is not None:
+            if self._users.is_changed():
+                self._secrets = self._users.secrets
+                self._verified.clear()
+                self._pending.clear()
             digest = hashlib.blake2b(value, key=self._key, digest_size=16).digest()
             user = self._verified.get(digest)
             if user is not None:
@@ -55,15 +60,23 @@ class BasicAuth:
             checked = next(iter(self._secrets.values())) if secret is None else secret
             pending = asyncio.get_running_loop().run_in_executor(None, is_password, password, checked)
             self._pending[digest] = pending
-            pending.add_done_callback(_Verdict(self, digest, user if secret is not None else None))
+            pending.add_done_callback(_Verdict(self, digest, user, secret))
         if not await asyncio.shield(pending) or user not in self._secrets:
             return self._refuse(request, user)
         return await self._pass(request, user)
 
-    def conclude(self, digest: bytes, user: bytes | None, future: asyncio.Future[bool]) -> None:
+    def conclude(self, digest: bytes, user: bytes, secret: bytes | None, future: asyncio.Future[bool]) -> None:
         """A check has ended: remember good credentials."""
-        del self._pending[digest]
-        if user is None or future.cancelled() or future.exception() is not None or not future.result():
+        if self._pending.get(digest) is future:
+            del self._pending[digest]
+        # Users may have changed meanwhile: what was good then need not be remembered.
+        if (
+            secret is None
+            or self._secrets.get(user) != secret
+            or future.cancelled()
+            or future.exception() is not None
+            or not future.result()
+        ):
             return
         if len(self._verified) >= _REMEMBERED:
             del self._verified[next(iter(self._verified))]
@@ -86,15 +99,16 @@ class BasicAuth:
 class _Verdict:
     """What to do with the outcome of one check."""
 
-    __slots__ = ("_digest", "_middleware", "_user")
+    __slots__ = ("_digest", "_middleware", "_secret", "_user")
 
-    def __init__(self, middleware: BasicAuth, digest: bytes, user: bytes | None) -> None:
+    def __init__(self, middleware: BasicAuth, digest: bytes, user: bytes, secret: bytes | None) -> None:
         self._middleware = middleware
         self._digest = digest
         self._user = user
+        self._secret = secret
 
     def __call__(self, future: asyncio.Future[bool]) -> None:
-        self._middleware.conclude(self._digest, self._user, future)
+        self._middleware.conclude(self._digest, self._user, self._secret, future)
 
 
 def decode_basic(value: bytes) -> tuple[bytes, bytes] | None:
@@ -119,4 +133,4 @@ def _parse_user(line: str) -> tuple[str, str]:
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     if config.header_field and not is_field_name(config.header_field):
         raise ValueError(f"invalid header name {config.header_field!r}")
-    return BasicAuth(config, load_users(config.users_file, config.users, _parse_user), next)
+    return BasicAuth(config, Users(config.users_file, config.users, _parse_user), next)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import bcrypt
+
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
 
 _BCRYPT = (b"$2a$", b"$2b$", b"$2x$", b"$2y$")
 _BCRYPT_LIMIT = 72  # what bcrypt looks at; more is ignored, as everywhere else
@@ -33,6 +40,50 @@ def load_users(file_name: str, users: tuple[str, ...], parse: Callable[[str], tu
     if not result:
         raise ValueError(f"no users found in {file_name}")
     return result
+
+
+class Users:
+    """Names and secrets, read again when the file has changed: looked at once a second, when somebody asks."""
+
+    __slots__ = ("_file_name", "_lines", "_next_look", "_parse", "_stamp", "secrets")
+
+    def __init__(self, file_name: str, lines: tuple[str, ...], parse: Callable[[str], tuple[str, str]]) -> None:
+        self._file_name = file_name
+        self._lines = lines
+        self._parse = parse
+        self._stamp = _stamp(file_name)
+        self._next_look = monotonic() + 1.0 if file_name else math.inf
+        self.secrets = load_users(file_name, lines, parse)
+
+    def is_changed(self) -> bool:
+        """Whether `secrets` are others than before. A file that cannot be used changes nothing."""
+        now = monotonic()
+        if now < self._next_look:
+            return False
+        self._next_look = now + 1.0
+        stamp = _stamp(self._file_name)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            secrets = load_users(self._file_name, self._lines, self._parse)
+        except ValueError as error:
+            _log.error("users stay as they were: %s", error)
+            return False
+        is_changed = secrets != self.secrets
+        self.secrets = secrets
+        return is_changed
+
+
+def _stamp(file_name: str) -> tuple[int, int, int] | None:
+    """What changes with a file's content."""
+    if not file_name:
+        return None
+    try:
+        status = os.stat(file_name)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def is_password(password: bytes, secret: bytes) -> bool:

@@ -47,11 +47,23 @@ class Counts(Protocol):
         """One that was counted is over."""
 
 
+class Numbers(Protocol):
+    """The highest number that was seen with each word."""
+
+    def exceed(self, word: str, number: int, expiry: int) -> int:
+        """The highest before this one, 0 for none; forgotten at `expiry` (seconds of the monotonic clock)."""
+
+
 class Store(Protocol):
     """Where state lives. `scope` names whose it is: the same words in every worker mean the same state."""
 
+    @property
+    def secret(self) -> bytes:
+        """Known to every worker and to nobody else; another one after each start."""
+
     def buckets(self, scope: str, rate: Rate) -> Buckets: ...
     def counts(self, scope: str) -> Counts: ...
+    def numbers(self, scope: str) -> Numbers: ...
 
 
 class StoreUnavailable(Exception):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Rate
+import os
+
+from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate
 
 
 class _Bucket:
@@ -76,16 +78,40 @@ class InFlight:
         return len(self._counts)
 
 
+class HighestNumbers:
+    """The highest number that was seen with each word; the one that expires first is forgotten first."""
+
+    __slots__ = ("_numbers",)
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def exceed(self, word: str, number: int, expiry: int) -> int:
+        """The highest before this one, 0 for none. Words are kept for as long as there is room."""
+        highest = self._numbers.get(word, 0)
+        if number > highest:
+            if not highest and len(self._numbers) >= SOURCES:
+                del self._numbers[next(iter(self._numbers))]
+            self._numbers[word] = number
+        return highest
+
+
 class LocalStore:
     """State of one process, lost with the middleware that asked for it."""
 
-    __slots__ = ()
+    __slots__ = ("secret",)
+
+    def __init__(self) -> None:
+        self.secret = os.urandom(16)
 
     def buckets(self, scope: str, rate: Rate) -> Buckets:
         return TokenBuckets(rate)
 
     def counts(self, scope: str) -> Counts:
         return InFlight()
+
+    def numbers(self, scope: str) -> Numbers:
+        return HighestNumbers()
 
 
 LOCAL = LocalStore()

@@ -12,7 +12,7 @@ import os
 import struct
 from hashlib import blake2b
 
-from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Rate
+from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate
 from trafficcop.store.locks import LOCK_SIZE, Locks
 
 WAYS = 16
@@ -156,12 +156,17 @@ class SharedBuckets:
         times[word + 2] = second + rate.time_to_live
         return wait
 
-    def _find(self, source: str, digest: bytes) -> int:
+    def slot_of(self, digest: bytes) -> int:
+        """Its slot, given to it now if it had none; the caller holds the lock."""
         slot = self._keys.find(digest)
         if slot < 0:
             slot = self._free_slot(digest)
             self._times[slot * _WORDS + 2] = 0
             self._keys.put(slot, digest)
+        return slot
+
+    def _find(self, source: str, digest: bytes) -> int:
+        slot = self.slot_of(digest)
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
         self._places[source] = (digest, slot)
@@ -173,6 +178,34 @@ class SharedBuckets:
 
     def _expiry(self, slot: int) -> int:
         return self._times[slot * _WORDS + 2]
+
+
+class SharedNumbers:
+    """The highest number that was seen with each word. They live among the buckets: a number where the tokens are."""
+
+    __slots__ = ("_buckets", "_digests", "_locks", "_times", "_tokens")
+
+    def __init__(self, memory: SharedMemory, scope: str) -> None:
+        self._digests = _Digests(memory.secret, scope)
+        self._buckets = SharedBuckets(memory, scope, Rate(1.0, 0, 0, 0))
+        self._locks = memory.locks
+        self._times = memory.times
+        self._tokens = memory.tokens
+
+    def exceed(self, word: str, number: int, expiry: int) -> int:
+        """The highest before this one, 0 for none."""
+        digest = self._digests.of(word)
+        stripe = homes(digest)[0] // _SETS_OF_STRIPE
+        self._locks.acquire(stripe)
+        try:
+            slot = self._buckets.slot_of(digest) * _WORDS
+            highest = int(self._tokens[slot]) if self._times[slot + 2] else 0
+            if number > highest:
+                self._tokens[slot] = number
+                self._times[slot + 2] = expiry
+            return highest
+        finally:
+            self._locks.release(stripe)
 
 
 class SharedCounts:
@@ -262,5 +295,12 @@ class SharedStore:
     def buckets(self, scope: str, rate: Rate) -> Buckets:
         return SharedBuckets(self._memory, scope, rate)
 
+    @property
+    def secret(self) -> bytes:
+        return self._memory.secret
+
     def counts(self, scope: str) -> Counts:
         return SharedCounts(self._memory, self._worker, scope)
+
+    def numbers(self, scope: str) -> Numbers:
+        return SharedNumbers(self._memory, scope)
