@@ -97,7 +97,8 @@ class Supervisor:
         sockets = self._sockets.of_worker[index]
         store = LOCAL if self._memory is None else SharedStore(self._memory, index)
         report = partial(self._report, f"worker {index}")
-        return worker.run(worker.Seat(self._launch.static, index, self._directory, sockets, report, store))
+        seats = len(self._workers)
+        return worker.run(worker.Seat(self._launch.static, index, self._directory, sockets, report, store, seats))
 
     def _run_control(self) -> int:
         from trafficcop.control import main as control

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import Scripted, Visit, router, until
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.config.observability import AccessLog as AccessLogOptions
 from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogFields
+from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import MANAGED, Headers
@@ -131,3 +133,37 @@ async def test_the_line_has_the_request_as_routers_saw_it(tmp_path: Path) -> Non
     assert (line["request_X-Forwarded-Host"], line["request_Content-Length"]) == ("example.com", "3")
     assert "request_X-Forwarded-For" not in line
     assert line["downstream_Content-Length"] == "2"
+
+
+def test_processes_that_share_a_log_number_requests_without_overlap(tmp_path: Path) -> None:
+    def numbers(place: int) -> list[int]:
+        log = AccessLog(AccessLogOptions(file_path=str(tmp_path / "log")), place=place, places=3)
+        observer = AccessObserver(log, "web")
+        found = [observer.begin(Request(b"GET", b"/", None, Headers())).request_count for _ in range(3)]
+        log.close()
+        return found
+
+    assert [numbers(place) for place in range(3)] == [[1, 4, 7], [2, 5, 8], [3, 6, 9]]
+
+
+async def test_sizes_are_those_of_contents_not_of_chunks(tmp_path: Path) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.until(b"0\r\n\r\n")
+        await visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        await visit.send(b"0\r\n\r\n")
+        await visit.closed()
+
+    path = tmp_path / "log"
+    chosen = AccessLogOptions(format="json", file_path=str(path))
+    origin = Scripted(script)
+    async with router(origin, static=StaticConfiguration(access_log=chosen)) as loopback:
+        client = await loopback.client()
+        await client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await until(lambda: bool(origin.heads))
+        await client.send(b"2\r\nde\r\n0\r\n\r\n")
+        assert (await client.answer())[2] == b"hello"
+        await until(lambda: bool(path.read_text()))
+    line = read(path)
+    assert line is not None
+    assert (line["RequestContentSize"], line["OriginContentSize"], line["DownstreamContentSize"]) == (5, 5, 5)

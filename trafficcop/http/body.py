@@ -78,6 +78,7 @@ class Stream(Body):
     _is_paused: bool = False
     _error: ProxyError | None = None
     _wakeup: Wakeup | None = None
+    received: int = 0  # bytes so far
     is_expected: bool = False  # the sender waits for "100 Continue" before it sends anything
 
     def __init__(self, source: Source, length: int | None = None) -> None:
@@ -88,6 +89,7 @@ class Stream(Body):
     # === fed by the connection ===
 
     def feed(self, chunk: bytes) -> None:
+        self.received += len(chunk)
         if self._is_discarding:
             return
         self._chunks.append(chunk)

@@ -300,8 +300,6 @@ class Connection(asyncio.Protocol):
         elif request.version == b"1.1":
             framing = CHUNKED if response.headers.hop is None else chunked_framing(response.headers.hop)
             self._is_chunked = True
-            if first:
-                first = encode_chunk(first)
         else:
             framing = b""
             self._keeps_alive = False
@@ -311,6 +309,8 @@ class Connection(asyncio.Protocol):
         else:
             connection = b"" if request.version == b"1.1" else _KEEP_ALIVE
         self.sent_size = len(first)
+        if self._is_chunked and first:
+            first = encode_chunk(first)
         transport.write(encode_response_head(response, framing, connection, first))
 
     def _is_body_too_long(self, request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from trafficcop.http.body import EMPTY
+from trafficcop.http.body import EMPTY, Stream
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Origin, Request, Response
 from trafficcop.telemetry.access import AccessLog
@@ -22,9 +22,9 @@ class AccessObserver:
 
     def begin(self, request: Request) -> AccessRecord:
         log = self._log
-        log.served += 1
+        log.served += log.stride
         record = AccessRecord(request, time.time_ns(), self._entry_point, log.served)
-        record.request_size = request.body.length or 0
+        record.request_body = request.body
         return record
 
     def end(self, record: AccessRecord, response: Response | None, size: int) -> None:
@@ -33,6 +33,8 @@ class AccessObserver:
             request = record.request
             length = None if request.body is EMPTY else request.body.length
             record.request_headers = _with_length(request.headers.fields, length)
+        body = record.request_body
+        record.request_size = body.received if isinstance(body, Stream) else body.length or 0
         notes = record.request.notes
         if notes is not None:
             record.retry_attempts = notes.get("RetryAttempts", 0)

@@ -28,18 +28,20 @@ Schedule = Callable[[float, Callable[[], None]], object]
 class AccessLog:
     """Formats and writes; one per process, several may share a file.
 
+    `place`, of `places`, is which of several processes this one is.
     `schedule` is the event loop's `call_later`: buffered lines are written at least once a second through it.
     OSError when the file cannot be opened.
     """
 
     __slots__ = (
         "_descriptor", "_filter", "_format", "_is_failing", "_lines", "_path", "_schedule", "_size", "_write_limit",
-        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "served",
+        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "served", "stride",
     )  # fmt: skip
 
     def __init__(
-        self, config: AccessLogConfiguration, *, schedule: Schedule | None = None, stdout: int = STDOUT
-    ) -> None:
+        self, config: AccessLogConfiguration, *, schedule: Schedule | None = None, stdout: int = STDOUT,
+        place: int = 0, places: int = 1,
+    ) -> None:  # fmt: skip
         modes = FieldModes(config.fields)
         self._format = _format_of(config.format, modes)
         self._filter = _filter_of(config.filters)
@@ -50,7 +52,9 @@ class AccessLog:
         self._descriptor = open_file(self._path) if self._path else stdout
         self._write_limit = _FILE_LIMIT if _is_regular(self._descriptor) else _PIPE_LIMIT
         self._is_failing = False
-        self.served = 0  # requests seen by this process, logged or not
+        # Requests are numbered across the processes that share the log, each having every n-th number to itself.
+        self.served = place - places + 1
+        self.stride = places
         self.lost = 0  # lines that could not be written
         self.has_internals = config.add_internals
         is_json = config.format == "json"

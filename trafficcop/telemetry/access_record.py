@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trafficcop.http.body import EMPTY, Body
 from trafficcop.http.headers import Field
 from trafficcop.http.messages import Request
 
@@ -30,6 +31,7 @@ class AccessRecord:
         "original_method",
         "original_target",
         "request",
+        "request_body",
         "request_count",
         "request_headers",
         "request_size",
@@ -51,7 +53,8 @@ class AccessRecord:
         self.original_target: bytes = request.target
         self.original_authority: bytes = request.authority
         self.forwarded_for = b""  # X-Forwarded-For as it came, when its sender is trusted
-        self.request_size = 0
+        self.request_body: Body = EMPTY  # as it came
+        self.request_size = 0  # of what has come of it
         self.request_headers: list[Field] | None = None
         self.duration = 0
         self.downstream_status = 0

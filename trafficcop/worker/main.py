@@ -46,6 +46,7 @@ class Seat:
     sockets: Mapping[str, socket.socket]
     report_ready: Callable[[], None]
     store: Store = LOCAL
+    seats: int = 1  # of all workers
 
 
 class Worker:
@@ -53,7 +54,7 @@ class Worker:
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
-        self._runtime = Runtime(seat.static, seat.directory, seat.store)
+        self._runtime = Runtime(seat.static, seat.directory, seat.store, place=seat.index, places=seat.seats)
         self._plans = _Plans(seat, self._runtime)
         self._stop = asyncio.Event()
 

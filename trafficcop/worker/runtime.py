@@ -27,24 +27,32 @@ _POLL_SECONDS = 0.05
 class Runtime:
     """Everything a worker serves with. `install` swaps the plan; a request ends with the plan it began with."""
 
-    def __init__(self, static: StaticConfiguration, runtime_dir: Path | None = None, store: Store = LOCAL) -> None:
+    def __init__(
+        self,
+        static: StaticConfiguration,
+        runtime_dir: Path | None = None,
+        store: Store = LOCAL,
+        *,
+        place: int = 0,
+        places: int = 1,
+    ) -> None:
         self._static = static
         self._runtime_dir = runtime_dir
         self._store = store
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
-        self._access = self._open_access_log()
+        self._access = self._open_access_log(place, places)
         self._down: dict[str, frozenset[str]] = {}
         self._linked: Linked | None = None
         self.listeners: dict[str, Listener] = {}
 
-    def _open_access_log(self) -> AccessLog | None:
+    def _open_access_log(self, place: int, places: int) -> AccessLog | None:
         config = self._static.access_log
         if config is None:
             return None
         try:
-            return AccessLog(config, schedule=asyncio.get_running_loop().call_later)
+            return AccessLog(config, schedule=asyncio.get_running_loop().call_later, place=place, places=places)
         except OSError as error:
             _log.error("cannot open the access log %s: %s", config.file_path, error.strerror)
             return None
