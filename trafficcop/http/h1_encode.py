@@ -58,25 +58,27 @@ _clock = Clock()
 def encode_response_head(response: Response, framing: bytes, connection: bytes, first: bytes) -> bytes:
     """The head and the first bytes of the body. `framing`: the Content-Length or Transfer-Encoding line, or nothing;
     `connection`: the Connection line, or nothing."""
-    headers = response.headers
-    lines = headers.own_lines()
-    if headers.tail_lines:
-        lines.append(headers.tail_lines)
-    if not response.marks & DATE:
-        lines.append(_clock.line())
-    return b"".join((status_line(response.status), *lines, framing, connection, b"\r\n", first))
+    return b"".join(
+        (
+            status_line(response.status),
+            response.headers.encode(),
+            b"" if response.marks & DATE else _clock.line(),
+            framing,
+            connection,
+            b"\r\n",
+            first,
+        )
+    )
 
 
 def encode_informational(status: int, headers: Headers) -> bytes:
-    lines = [b"%b: %b\r\n" % field for field in headers.fields]
-    return b"".join((status_line(status), *lines, b"\r\n"))
+    return status_line(status) + headers.encode() + b"\r\n"
 
 
 def encode_switch(headers: Headers) -> bytes:
     """101, with the fields that say to what (RFC 9110 §7.8)."""
-    lines = [b"%b: %b\r\n" % field for field in headers.fields]
-    lines += [b"%b: %b\r\n" % field for field in headers.hop or () if field[0].lower() in (b"upgrade", b"connection")]
-    return b"HTTP/1.1 101 Switching Protocols\r\n%b\r\n" % b"".join(lines)
+    hop = [b"%b: %b\r\n" % field for field in headers.hop or () if field[0].lower() in (b"upgrade", b"connection")]
+    return b"HTTP/1.1 101 Switching Protocols\r\n%b%b\r\n" % (headers.encode(), b"".join(hop))
 
 
 def encode_refusal(status: int) -> bytes:

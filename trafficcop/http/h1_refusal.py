@@ -1,9 +1,10 @@
-"""What a request that cannot be served as it stands is told."""
+"""What the fields of a request mean for its connection and body, and what cannot be served as it stands is told."""
 
 from __future__ import annotations
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.headers import TRANSFER_ENCODING
+from trafficcop.http.h1_fields import FieldBlock
+from trafficcop.http.headers import CONNECTION, EXPECT, TRANSFER_ENCODING, is_option
 from trafficcop.http.messages import Request
 
 
@@ -17,15 +18,45 @@ def refusal(text: str) -> ProxyError:
     return ProxyError(Kind.BAD_REQUEST, text)
 
 
-def apply_version(request: Request, version: str, marks: int) -> None:
+def apply_version(request: Request, version: bytes, marks: int) -> None:
     """HTTP/1.0: no keep-alive unless asked for, no chunks (RFC 9112 §6.1, §9.3). HTTP/0.9 has no head."""
-    if version == "0.9":
+    if version in (b"", b"HTTP/0.9") or request.method == b"PRI":
         raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
-    if version[0] != "1":
-        raise ProxyError(Kind.VERSION_NOT_SUPPORTED, version)
-    if version != "1.0":
+    if not version.startswith(b"HTTP/1."):
+        raise ProxyError(Kind.VERSION_NOT_SUPPORTED, version.decode("latin-1"))
+    if version != b"HTTP/1.0":
         return
     if marks & TRANSFER_ENCODING:
         raise ProxyError(Kind.NOT_IMPLEMENTED, "a transfer coding in HTTP/1.0")
     request.version = b"1.0"
     request.is_keep_alive = False
+
+
+def apply_fields(request: Request, known: FieldBlock) -> None:
+    """Take from the fields what decides about the connection and the body."""
+    marks = known.marks
+    if known.has_two_hosts:
+        raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
+    if marks & TRANSFER_ENCODING and known.coding.lower() != b"chunked":
+        raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")
+    if marks & CONNECTION:
+        _apply_connection(request, known.connection.lower(), known.upgrade)
+    if marks & EXPECT and request.version == b"1.1":
+        if known.expect.lower() != b"100-continue":
+            raise ProxyError(Kind.EXPECTATION_FAILED)
+        request.is_expecting_continue = True
+
+
+def _apply_connection(request: Request, options: bytes, upgrade: bytes) -> None:
+    if options == b"keep-alive":
+        request.is_keep_alive = True
+        return
+    tokens = [token.strip() for token in options.split(b",")]
+    if b"close" in tokens:
+        request.is_keep_alive = False
+    elif b"keep-alive" in tokens:
+        request.is_keep_alive = True
+    if b"upgrade" in tokens and upgrade:
+        request.upgrade = upgrade
+    # RFC 9110 §7.6.1: fields that the client names here end at this hop.
+    request.connection_options = [token for token in tokens if is_option(token)]

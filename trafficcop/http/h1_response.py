@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httptools
@@ -9,12 +10,11 @@ import httptools
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1 import Decoder
-from trafficcop.http.headers import CONNECTION, FRAMING, HOP, HOST, TRANSFER_ENCODING, Headers, learn
+from trafficcop.http.h1_fields import read_fields
+from trafficcop.http.headers import CONNECTION, FRAMING, Headers, is_option
 from trafficcop.http.messages import Response
 
-
-class _HeadOnly(Exception):
-    """Stops the parser after the head of an answer that has no body although its fields announce one."""
+_LINE_BREAK = re.compile(rb"\r?\n")
 
 
 class ResponseDecoder(Decoder):
@@ -24,134 +24,118 @@ class ResponseDecoder(Decoder):
     informational: list[Response] | None = None
     is_head: bool = False
     is_complete: bool = True  # nobody has asked yet: see `expect`
+    _is_over: bool = True
     is_reusable: bool = False
     tunnel_bytes: bytes | None = None
     _too_large: Kind = Kind.BAD_RESPONSE
+    _malformed: Kind = Kind.BAD_RESPONSE
 
     def _new_parser(self) -> Any:
-        parser = httptools.HttpResponseParser(self)
+        parser = httptools.HttpResponseParser(_NOBODY)
         # What servers in the field do, and what cannot make an answer mean two things: our clients get our own framing.
-        parser.set_dangerous_leniencies(lenient_version=True, lenient_optional_cr_before_lf=True)
+        parser.set_dangerous_leniencies(lenient_version=True, lenient_optional_cr_before_lf=self._has_bare_lf)
         return parser
 
     @property
     def is_in_head(self) -> bool:
         """Whether some bytes of an answer have come, but not its whole head."""
-        return self.response is None and self._head_size > 0
+        return self.response is None and self._partial is not None
 
     def expect(self, is_head: bool) -> None:
         """Prepare for the answer to the next request."""
         self.response = None
-        self.is_complete = False
+        self.is_complete = self._is_over = False
         self.is_reusable = False
         self.is_head = is_head
 
-    def _feed_parser(self, data: bytes) -> bytes:
+    def _refusal(self, text: str) -> ProxyError:
+        return ProxyError(Kind.BAD_RESPONSE, text)
+
+    def _after_end(self, data: bytes) -> bytes:
         if self.tunnel_bytes is not None:
             self.tunnel_bytes += data
-            return b""
-        if self.is_complete:
+        else:
             # Nobody asked: a server that talks out of turn cannot be trusted with the next request.
             self.is_reusable = False
-            return b""
-        had_head = self.response is not None
-        self._seen = 0
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self.tunnel_bytes = data[upgrade.args[0] :]
-            return b""
-        except httptools.HttpParserCallbackError as error:
-            if isinstance(error.__context__, _HeadOnly):
-                self._parser = self._new_parser()
-                # Whatever else came may go on in the next read, as if it were the next answer.
-                if data.count(b"\r\n\r\n") > 1 or not b"\r\n\r\n".endswith(data[-4:]):
-                    self.is_reusable = False
-                return b""
-            raise error.__context__ if isinstance(error.__context__, ProxyError) else error from None
-        except httptools.HttpParserError as error:
-            self._distrust(str(error))
-            return b""
-        if had_head is (self.response is not None) and self._seen == 0:
-            self._count(len(data))
-        elif self._seen:
-            self._head_size = 0
         return b""
 
-    def _distrust(self, text: str) -> None:
-        # Garbage after a complete answer does that answer no harm, but the connection is not used again.
-        self.is_reusable = False
-        if not self.is_complete:
-            raise ProxyError(Kind.BAD_RESPONSE, text) from None
+    def _is_patient(self, complaint: str) -> bool:
+        if self._has_bare_lf or "CR" not in complaint:
+            return False
+        # Some old servers end their lines with a bare LF: from here on this connection is read so.
+        self._has_bare_lf = self._is_spent = True
+        return True
 
-    # === called by the parser ===
-
-    def on_headers_complete(self) -> None:
-        parser = self._parser
-        status = parser.get_status_code()
-        response = Response(status, Headers(self._fields, self._hop))
-        marks = response.marks = self._marks
-        self._fields = []
-        if self.response is not None or self.is_complete:
-            raise ProxyError(Kind.BAD_RESPONSE, "a second answer to one request")
+    def _take_head(self, head: bytes) -> None:
+        if self._has_bare_lf:
+            head = _LINE_BREAK.sub(b"\r\n", head)
+        status_line, _, raw = head.partition(b"\r\n")
+        known = self._known = read_fields(raw)
+        status = int(status_line[9:12])
         if status < 100:
             raise ProxyError(Kind.BAD_RESPONSE, "a status below 100")
+        hop = known.hop
+        response = Response(status, Headers.of_block(known.block, hop if hop is None else hop.copy()))
+        marks = response.marks = known.marks
         if status < 200 and status != 101:
             if self.informational is None:
                 self.informational = []
             self.informational.append(response)
+            self._end_message()
             return
         self.response = response
-        self._head_size = 0
-        self.is_reusable = parser.should_keep_alive()
-        if marks & CONNECTION:
-            self._drop_connection_fields(response)
+        connection = known.connection.lower()
+        if status_line[7:8] == b"0":
+            self.is_reusable = b"keep-alive" in connection
+        else:
+            self.is_reusable = b"close" not in connection
+        if marks & CONNECTION and connection != b"keep-alive" and connection != b"close":
+            _drop_connection_fields(response, connection)
         if self.is_head or status in (204, 304):
-            self._end_bodiless(response)
+            # Content-Length says what the body would have been.
+            response.body = Bytes(b"", known.length) if known.length >= 0 else EMPTY
+            self._is_spent = self._is_spent or self.is_head
+            self._end_message()
         elif marks & FRAMING:
             if not self._begin_body():
                 response.body = Bytes(b"")
-        elif status != 101:
-            # RFC 9112 §6.3: the body ends with the connection.
-            self._is_in_body = True
+                self._end_message()
+        elif status == 101:
             self.is_reusable = False
+            self.tunnel_bytes = b""
+            self._end_message()
         else:
+            # RFC 9112 §6.3: the body ends with the connection.
+            self._is_in_body = self._is_spent = True
             self.is_reusable = False
-
-    def _end_bodiless(self, response: Response) -> None:
-        """An answer to HEAD, or 204 or 304: Content-Length says what the body would have been."""
-        response.body = Bytes(b"", self._length) if self._length >= 0 else EMPTY
-        if self.is_head:
-            if self._parser.get_http_version() == "1.1":
-                # The parser takes an answer without framing for one that ends with the connection.
-                self.is_reusable = b"close" not in self._connection.lower()
-            self.on_message_complete()
-            raise _HeadOnly
-
-    def _drop_connection_fields(self, response: Response) -> None:
-        connection = self._connection.lower()
-        if connection != b"keep-alive" and connection != b"close":
-            for token in connection.split(b","):
-                name = token.strip()
-                if name and not learn(name) & (HOP | FRAMING | HOST):
-                    response.headers.remove(name)
-
-    def _refuse_second_host(self) -> None:
-        """Host means nothing in an answer."""
 
     def _attach(self, body: Body) -> None:
         if self.response is not None:
             self.response.body = body
 
-    def on_message_complete(self) -> None:
-        self._end_message()
+    def _end_message(self) -> None:
         if self.response is not None:
-            self.is_complete = True
+            self.is_complete = self._is_over = True
 
     def end_of_stream(self) -> None:
         """The server closed: that ends a body without framing, and cuts off any other."""
         body = self.body
-        if self._is_in_body and self._length < 0 and not self._marks & TRANSFER_ENCODING:
-            self.on_message_complete()
+        if self._is_in_body and not self._known.marks & FRAMING:
+            self._end_body(None if body is not None else Bytes(b""))
             if body is not None:
                 body.wake()
+
+
+def _drop_connection_fields(response: Response, connection: bytes) -> None:
+    """RFC 9110 §7.6.1: fields that the server names in Connection end here."""
+    for token in connection.split(b","):
+        name = token.strip()
+        if is_option(name):
+            response.headers.remove(name)
+
+
+class _Nobody:
+    """Nobody listens to the parser: it only judges."""
+
+
+_NOBODY = _Nobody()

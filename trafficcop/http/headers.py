@@ -45,8 +45,10 @@ MANAGED_NAMES = frozenset(
     [b"x-forwarded-" + suffix for suffix in (*_FORWARDED, b"tls-client-cert", b"tls-client-cert-info")] + [b"x-real-ip"]
 )
 
+UNSEEN = 4096  # a spelling that is not in the table yet
+
 _LEARNED_LIMIT = 8192
-_learned: dict[bytes, int] = {}
+_learned: dict[bytes, int] = {b"": PLAIN}
 
 
 def is_option(token: bytes) -> bool:
@@ -59,6 +61,9 @@ def is_option(token: bytes) -> bool:
 
 def learn(name: bytes) -> int:
     """The bits of a name in any spelling; remembered, so that the next look is one dict access."""
+    known = _learned.get(name)
+    if known is not None:
+        return known
     lower = name.lower()
     bits = _KNOWN.get(lower, PLAIN)
     if b"_" in lower:
@@ -73,23 +78,41 @@ def learn(name: bytes) -> int:
     return bits
 
 
-# `bits_of(name)` is None for a spelling not seen yet: call `learn(name)` then.
+# `bits_of(name, UNSEEN)`: the bits of a spelling that has been seen.
 bits_of = _learned.get
+
+
+def _field(line: bytes) -> Field:
+    name, _, value = line.partition(b":")
+    return name, value.strip(b" \t")
+
+
+_NO_FIELDS: list[Field] = []
 
 
 class Headers:
     """The fields of one message. Names compare without case; order and spelling are kept.
 
-    `fields` are the end-to-end ones. An entry point adds the same few to every request of a connection: those are
-    kept as a `tail`, whose lines are ready for the wire, until somebody wants to see or change them.
+    What came from the wire stays a `block` of lines until somebody wants fields; nobody does for most messages.
+    `fields` are the end-to-end ones, `hop` the connection-level ones.
+    An entry point adds the same few fields to every request of a connection: those are kept as a `tail`, whose lines
+    are ready for the wire.
     """
 
+    _block: bytes | None = None
     _tail: list[Field] | None = None
-    tail_lines: bytes = b""
+    _tail_lines: bytes = b""
 
     def __init__(self, fields: list[Field] | None = None, hop: list[Field] | None = None) -> None:
         self._fields: list[Field] = [] if fields is None else fields
         self.hop = hop
+
+    @classmethod
+    def of_block(cls, block: bytes, hop: list[Field] | None) -> Headers:
+        """From lines `Name: value` with their breaks, which a parser has judged."""
+        headers = cls(_NO_FIELDS, hop)
+        headers._block = block
+        return headers
 
     @classmethod
     def of(cls, pairs: Iterable[Field]) -> Headers:
@@ -102,16 +125,19 @@ class Headers:
     @property
     def fields(self) -> list[Field]:
         """The end-to-end fields, to look at and to change in place."""
+        if self._block is not None:
+            self._fields = [_field(line) for line in self._block.split(b"\r\n")[:-1]]
+            self._block = None
         if self._tail is not None:
             self._fields = self._fields + self._tail
             self._tail = None
-            self.tail_lines = b""
+            self._tail_lines = b""
         return self._fields
 
     @fields.setter
     def fields(self, fields: list[Field]) -> None:
-        self._tail = None
-        self.tail_lines = b""
+        self._block = self._tail = None
+        self._tail_lines = b""
         self._fields = fields
 
     def append_tail(self, tail: list[Field], lines: bytes) -> None:
@@ -119,23 +145,26 @@ class Headers:
         if self._tail is not None:
             self._fields = self.fields
         self._tail = tail
-        self.tail_lines = lines
+        self._tail_lines = lines
 
-    def own_lines(self) -> list[bytes]:
-        """The lines of all fields but the tail's."""
-        return [b"%b: %b\r\n" % field for field in self._fields]
+    def encode(self) -> bytes:
+        """All end-to-end fields as they go out, each line with its break."""
+        if self._block is not None:
+            return self._block + self._tail_lines
+        return b"".join([b"%b: %b\r\n" % field for field in self._fields]) + self._tail_lines
 
     def get(self, name: bytes) -> bytes | None:
         """The first value, or None."""
         lower = name.lower()
         size = len(lower)
-        for field, value in self._fields:
-            if len(field) == size and field.lower() == lower:
-                return value
-        for other in (self._tail, self.hop):
+        if self._block is not None:
+            for line in self._block.split(b"\r\n"):
+                if line[size : size + 1] == b":" and line[:size].lower() == lower:
+                    return line[size + 1 :].strip(b" \t")
+        for other in (self._fields, self._tail, self.hop):
             if other is not None:
                 for field, value in other:
-                    if field.lower() == lower:
+                    if len(field) == size and field.lower() == lower:
                         return value
         return None
 
@@ -147,9 +176,7 @@ class Headers:
         return self.get(name) is not None
 
     def __iter__(self) -> Iterator[Field]:
-        yield from self._fields
-        if self._tail is not None:
-            yield from self._tail
+        yield from self.fields
         if self.hop:
             yield from self.hop
 
@@ -182,11 +209,11 @@ class Headers:
         return found
 
     def copy(self) -> Headers:
-        """Headers that can be changed without these; the tail stays shared until one of the two is."""
+        """Headers that can be changed without these; what nobody has changed yet stays shared until somebody does."""
         headers = Headers(self._fields.copy(), None if self.hop is None else self.hop.copy())
-        if self._tail is not None:
-            headers._tail = self._tail
-            headers.tail_lines = self.tail_lines
+        headers._block = self._block
+        headers._tail = self._tail
+        headers._tail_lines = self._tail_lines
         return headers
 
     def __repr__(self) -> str:

@@ -50,27 +50,23 @@ class Forward:
 
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""
+        headers = request.headers
         if request.marks & MANAGED or request.notes is not None:
-            lines = _with_forwarded_for(request)
+            fields = _with_forwarded_for(request)
         else:
-            headers = request.headers
-            lines = headers.own_lines()
-            lines.append(headers.tail_lines)
-            lines.append(request.peer.forwarded_for)
-        if request.headers.hop is not None:
-            lines += _hop_lines(request)
+            fields = headers.encode() + request.peer.forwarded_for
         host = self._host
-        path = self._prefix + request.raw_path or b"/"
         query = request.query
         return b"".join(
             (
                 request.method,
                 b" ",
-                path,
+                self._prefix + request.raw_path or b"/",
                 b" HTTP/1.1\r\nHost: " if query is None else b"?%b HTTP/1.1\r\nHost: " % query,
                 request.authority if host is None else host,
                 b"\r\n",
-                *lines,
+                fields,
+                b"" if headers.hop is None else _hop_lines(request),
                 framing,
                 b"\r\n",
             )
@@ -107,7 +103,7 @@ def _stream_framing(request: Request) -> bytes:
     return b"Content-Length: %d\r\n" % length
 
 
-def _hop_lines(request: Request) -> list[bytes]:
+def _hop_lines(request: Request) -> bytes:
     """The connection-level fields that have a meaning for the next hop (RFC 9110 §7.6.1, §7.8, §10.1.4)."""
     lines = []
     if request.upgrade is not None:
@@ -118,10 +114,10 @@ def _hop_lines(request: Request) -> list[bytes]:
             lines.append(b"Te: trailers\r\n")
         elif lower == b"trailer" and request.body.length is None:
             lines.append(b"Trailer: %b\r\n" % value)
-    return lines
+    return b"".join(lines)
 
 
-def _with_forwarded_for(request: Request) -> list[bytes]:
+def _with_forwarded_for(request: Request) -> bytes:
     """X-Forwarded-For when somebody has said something about it already: append to it, or leave it out."""
     prior: list[bytes] = []
     lines = []
@@ -132,7 +128,7 @@ def _with_forwarded_for(request: Request) -> list[bytes]:
         else:
             lines.append(b"%b: %b\r\n" % field)
     if request.notes is not None and request.notes.get("no_forwarded_for"):
-        return lines
+        return b"".join(lines)
     own = request.peer.forwarded_for
     if not prior:
         lines.append(own)
@@ -140,7 +136,7 @@ def _with_forwarded_for(request: Request) -> list[bytes]:
         lines.append(b"X-Forwarded-For: %b, %b\r\n" % (b", ".join(prior), request.peer.ip))
     else:
         lines.append(b"X-Forwarded-For: %b\r\n" % b", ".join(prior))
-    return lines
+    return b"".join(lines)
 
 
 class Unforwardable:

@@ -140,7 +140,7 @@ class Admission:
             if peer.forwarded_authority is not request.authority and peer.forwarded_authority != request.authority:
                 peer.forwarded_authority = request.authority
                 peer.forwarded_fields = self._fields_of(request)
-                peer.forwarded_lines = b"".join(Headers(peer.forwarded_fields).own_lines())
+                peer.forwarded_lines = Headers(peer.forwarded_fields).encode()
             headers.append_tail(peer.forwarded_fields, peer.forwarded_lines)
         else:
             headers.fields += self._fields_of(request)
