@@ -26,7 +26,7 @@ def get(target: bytes = b"/", host: bytes = b"a", version: bytes = b"1.1", **res
 READ: list[tuple[bytes, Read]] = [
     (GET + b"\r\n", get()),
     (b"\r\n\r\n" + GET + b"\r\n", get()),
-    (GET + b"A: b\r\nB:c\r\nC:\t d \r\n\r\n", get(fields=[(b"A", b"b"), (b"B", b"c"), (b"C", b"d ")])),
+    (GET + b"A: b\r\nB:c\r\nC:\t d \r\n\r\n", get(fields=[(b"A", b"b"), (b"B", b"c"), (b"C", b"d")])),
     (GET + b"A: \xc3\xa9\xff\r\n\r\n", get(fields=[(b"A", b"\xc3\xa9\xff")])),
     (GET + b"A:\r\n\r\n", get(fields=[(b"A", b"")])),
     # === target ===
