@@ -210,7 +210,9 @@ class Decoder:
             raise ProxyError(self._too_large) from None
         if reader.is_done and self.body is None:
             whole = Bytes(b"".join(chunks))
-            whole.trailers = reader.trailers or None
+            if reader.trailers:
+                whole.trailers = reader.trailers
+                whole.length = None  # only chunks can carry them on
             self._end_body(whole)
             return rest
         stream = self._open_stream()
