@@ -38,8 +38,21 @@ def test_names_compare_without_case_and_keep_their_spelling() -> None:
 def test_a_tail_is_part_of_the_fields_as_soon_as_somebody_looks() -> None:
     headers = Headers([(b"A", b"1")])
     headers.append_tail([(b"B", b"2")], b"B: 2\r\n")
-    assert headers.own_lines() == [b"A: 1\r\n"]
+    assert headers.encode() == b"A: 1\r\nB: 2\r\n"
     assert headers.get(b"b") == b"2"
-    assert headers.tail_lines == b"B: 2\r\n"
     assert headers.fields == [(b"A", b"1"), (b"B", b"2")]
-    assert (headers.tail_lines, headers.own_lines()) == (b"", [b"A: 1\r\n", b"B: 2\r\n"])
+    assert headers.encode() == b"A: 1\r\nB: 2\r\n"
+
+
+def test_a_block_is_fields_as_soon_as_somebody_looks() -> None:
+    block = b"A: 1\r\nb:  2 \r\nA: 3\r\n"
+    headers = Headers.of_block(block, None)
+    headers.append_tail([(b"T", b"4")], b"T: 4\r\n")
+    copy = headers.copy()
+    assert headers.encode() == block + b"T: 4\r\n"
+    assert [headers.get(name) for name in (b"a", b"B", b"t", b"c")] == [b"1", b"2", b"4", None]
+    assert headers.encode() == block + b"T: 4\r\n"  # a look at one field changes nothing
+    assert headers.fields == [(b"A", b"1"), (b"b", b"2"), (b"A", b"3"), (b"T", b"4")]
+    headers.remove(b"a")
+    assert headers.encode() == b"b: 2\r\nT: 4\r\n"
+    assert copy.encode() == block + b"T: 4\r\n"  # what is remembered of a head is never changed
