@@ -79,7 +79,7 @@ def test_a_file_without_a_known_option():
     _file(Path("a.yml"), "entrypoint: {}\nx-anchors: {}\n")
     assert [str(issue) for issue in load_static(("-c", "a.yml"), {}).issues] == [
         'a.yml:1:1: entrypoint: unknown option, ignored (did you mean "entryPoints"?)',
-        "a.yml: the file holds no known option",
+        'a.yml: the file holds no known option (did you mean "entryPoints"?)',
     ]
 
 

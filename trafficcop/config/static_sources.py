@@ -17,6 +17,7 @@ from trafficcop.config.effective import effective_static
 from trafficcop.config.environment import assemble_environment, static_variables
 from trafficcop.config.flags import Arguments, assemble_flags, split_arguments
 from trafficcop.config.lazy import dataclass
+from trafficcop.config.sections import suggestion
 from trafficcop.config.shape import options_by_key
 from trafficcop.config.sources import load_file
 from trafficcop.config.static import StaticConfiguration
@@ -106,9 +107,15 @@ def _load_config_file(path: str, *, is_named: bool) -> LoadedStatic:
     if not document.data:
         issues = (*issues, Issue("the file holds no configuration", position=Position(path)))
     elif not dynamic and not any(str(key).lower() in options_by_key(StaticConfiguration) for key in document.data):
-        issues = (*issues, Issue("the file holds no known option", position=Position(path)))
+        issues = (*issues, Issue(f"the file holds no known option{_nearest(document)}", position=Position(path)))
     dynamic_document = Document(dynamic, document.source, document.locate) if dynamic else None
     return LoadedStatic(loaded.static, dynamic_document, path, issues)
+
+
+def _nearest(document: Document) -> str:
+    """What the first key was meant to be, if any of them looks like something."""
+    known = [*(option.key for option in options_by_key(StaticConfiguration).values()), *DYNAMIC_KEYS]
+    return next(filter(None, (suggestion(str(key), known) for key in document.data)), "")
 
 
 def _loaded(document: Document) -> LoadedStatic:
