@@ -173,3 +173,26 @@ def test_a_template_of_the_old_syntax_is_worth_a_warning():
     assert warning.startswith("dynamic.yml:1:22: http.routers.r.rule: HostRegexp: {sub:[a-z]+} is a template of the v2")
     _, report = compiled(text % ", ruleSyntax: v2")
     assert [issue.message for issue in report.issues] == ["deprecated"]
+
+
+def test_an_unknown_entry_point_is_told_where_it_stands_beside_one_with_a_model():
+    given = static("entryPoints: {web: {address: ':80', http: {middlewares: [m@file]}}}")
+    _, report = compiled(
+        "http:\n  middlewares: {m: {addPrefix: {prefix: /p}}}\n  routers:\n"
+        "    r: {entryPoints: [web, wep], rule: Path(`/`), service: noop@internal}\n",
+        given,
+    )
+    assert told(report) == [
+        'dynamic.yml:4:28: http.routers.r.entryPoints[1]: entryPoint "wep" doesn\'t exist (did you mean web?)'
+    ]
+
+
+def test_an_unknown_certificates_resolver_is_worth_a_warning():
+    given = static(
+        "entryPoints: {web: {address: ':80'}}\ncertificatesResolvers: {le: {acme: {storage: a.json, tlsChallenge: {}}}}"
+    )
+    text = "http: {routers: {r: {rule: Path(`/`), service: noop@internal, tls: {certResolver: %s}}}}"
+    _, report = compiled(text % "let", given)
+    assert [(issue.path, issue.is_warning) for issue in report.issues] == [("http.routers.r.tls.certResolver", True)]
+    assert 'certificates resolver "let" does not exist' in report.issues[0].message
+    assert not compiled(text % "le", given)[1].issues

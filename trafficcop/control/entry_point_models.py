@@ -31,6 +31,7 @@ class EntryPoints:
     defaults: tuple[str, ...]  # of routers that name none
     models: Mapping[str, Model]
     rule_syntax: str  # core.defaultRuleSyntax, "" when it is not set
+    resolvers: frozenset[str]  # certificatesResolvers
 
 
 def is_udp(entry_point: EntryPoint) -> bool:
@@ -52,7 +53,8 @@ def read_entry_points(static: StaticConfiguration) -> EntryPoints:
     syntax = static.core.default_rule_syntax if static.core is not None else ""
     models = {name: _model(entry_point) for name, entry_point in tcp.items() if syntax or _has_model(entry_point)}
     udp = frozenset(static.entry_points) - frozenset(tcp)
-    return EntryPoints(frozenset(tcp), udp, tuple(flagged or candidates), models, syntax)
+    resolvers = frozenset(static.certificates_resolvers)
+    return EntryPoints(frozenset(tcp), udp, tuple(flagged or candidates), models, syntax, resolvers)
 
 
 def _has_model(entry_point: EntryPoint) -> bool:

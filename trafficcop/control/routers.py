@@ -64,11 +64,12 @@ class Routers:
 
     def _bind(self, entry: RouterEntry) -> None:
         known = self._entry_points.tcp
-        for index, name in enumerate(entry.entry_points):
+        for name in entry.entry_points:
             if name in known:
                 entry.using.append(name)
                 continue
             text = f'entryPoint "{name}" doesn\'t exist'
+            index = entry.config.entry_points.index(name)
             entry.blame(text, is_critical=False)
             self._ledger.tell(entry, text + self._ledger.suggest(name, known), "entryPoints", index)
         if not entry.using:
@@ -90,6 +91,11 @@ class Routers:
     def _check_tls(self, entry: RouterEntry) -> None:
         if entry.tls is None:
             return
+        resolver = entry.tls.cert_resolver
+        if resolver and resolver not in self._entry_points.resolvers:
+            text = f'certificates resolver "{resolver}" does not exist'
+            near = self._ledger.suggest(resolver, self._entry_points.resolvers)
+            self._ledger.tell(entry, text + near, "tls", "certResolver", is_warning=True)
         name = options_name(entry)
         error = self._tls_options.get(name)
         if error is None:
