@@ -15,6 +15,8 @@ _BROTLI_QUALITY = 4
 _BROTLI_WINDOW = 18  # powers of two
 _ZSTD_LEVEL = 3
 _ZSTD_WINDOW = 18
+_ZSTD_IDLE = 8
+_ZSTD_CHUNK = 16 * 1024
 
 
 class Compressor(Protocol):
@@ -71,21 +73,27 @@ def zstd() -> Coding:
     import zstandard
 
     parameters = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, window_log=_ZSTD_WINDOW)
-    block, end = zstandard.COMPRESSOBJ_FLUSH_BLOCK, zstandard.COMPRESSOBJ_FLUSH_FINISH
+    # Tables of a megabyte are worth keeping for the next body; each serves one body at a time.
+    idle: list[zstandard.ZstdCompressor] = []
 
     class Zstd:
-        __slots__ = ("_flush", "compress")
+        __slots__ = ("_chunker", "_context")
 
         def __init__(self) -> None:
-            stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
-            self.compress = stream.compress
-            self._flush = stream.flush
+            self._context = idle.pop() if idle else zstandard.ZstdCompressor(compression_params=parameters)
+            self._chunker = self._context.chunker(chunk_size=_ZSTD_CHUNK)
+
+        def compress(self, data: bytes) -> bytes:
+            return b"".join(self._chunker.compress(data))
 
         def flush(self) -> bytes:
-            return self._flush(block)
+            return b"".join(self._chunker.flush())  # type: ignore[no-untyped-call]
 
         def finish(self) -> bytes:
-            return self._flush(end)
+            data = b"".join(self._chunker.finish())  # type: ignore[no-untyped-call]
+            if len(idle) < _ZSTD_IDLE:
+                idle.append(self._context)
+            return data
 
     return Zstd
 
