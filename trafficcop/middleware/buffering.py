@@ -118,7 +118,7 @@ def _judge(expression: str) -> Judge | None:
     if not expression:
         return None
     # The grammar is loaded by those who have an expression.
-    from trafficcop.middleware.predicates import Function, parse_predicate
+    from trafficcop.rules.predicates import Function, parse_predicate
 
     functions: dict[str, Function[Outcome]] = {
         "IsNetworkError": Function((), bool, lambda: lambda outcome: outcome.status in (502, 504)),

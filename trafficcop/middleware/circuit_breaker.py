@@ -59,7 +59,7 @@ class _Ending:
 
 def _terms(config: Configuration) -> Terms:
     # The grammar is loaded by those who have an expression.
-    from trafficcop.middleware.predicates import Function, parse_predicate
+    from trafficcop.rules.predicates import Function, parse_predicate
 
     functions: dict[str, Function[Metrics]] = {
         "NetworkErrorRatio": Function((), float, lambda: Metrics.network_error_ratio),

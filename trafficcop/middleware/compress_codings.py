@@ -7,7 +7,7 @@ at a fraction of their time. Windows are kept small, since a stream keeps its ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 _GZIP_LEVEL = 2  # of ISA-L, as small as zlib's 3
 _GZIP_WRAPPER = 31  # 32 kB of window, with gzip's head and checksum (zlib.h)
@@ -32,70 +32,114 @@ class Compressor(Protocol):
 Coding = Callable[[], Compressor]
 
 
-def gzip() -> Coding:
-    from isal import isal_zlib
+class Gzip:
+    """ISA-L's deflate, or a class of zlib's shape."""
 
-    make, sync, end = isal_zlib.compressobj, isal_zlib.Z_SYNC_FLUSH, isal_zlib.Z_FINISH
+    __slots__ = ("_end", "_stream", "_sync")
 
-    class Gzip:
-        __slots__ = ("_flush", "compress")
+    def __init__(self, stream: Any, sync: int, end: int) -> None:
+        self._stream = stream
+        self._sync = sync
+        self._end = end
 
-        def __init__(self) -> None:
-            stream = make(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WRAPPER)
-            self.compress = stream.compress
-            self._flush = stream.flush
+    def compress(self, data: bytes) -> bytes:
+        compressed: bytes = self._stream.compress(data)
+        return compressed
 
-        def flush(self) -> bytes:
-            return self._flush(sync)
+    def flush(self) -> bytes:
+        compressed: bytes = self._stream.flush(self._sync)
+        return compressed
 
-        def finish(self) -> bytes:
-            return self._flush(end)
-
-    return Gzip
-
-
-def brotli() -> Coding:
-    from brotli import Compressor as Stream
-
-    class Brotli:
-        __slots__ = ("compress", "finish", "flush")
-
-        def __init__(self) -> None:
-            stream = Stream(quality=_BROTLI_QUALITY, lgwin=_BROTLI_WINDOW)
-            self.compress = stream.process
-            self.flush = stream.flush
-            self.finish = stream.finish
-
-    return Brotli
+    def finish(self) -> bytes:
+        compressed: bytes = self._stream.flush(self._end)
+        return compressed
 
 
-def zstd() -> Coding:
-    import zstandard
+class GzipCoding:
+    __slots__ = ("_end", "_method", "_open", "_sync")
 
-    parameters = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, window_log=_ZSTD_WINDOW)
-    # Tables of a megabyte are worth keeping for the next body; each serves one body at a time.
-    idle: list[zstandard.ZstdCompressor] = []
+    def __init__(self) -> None:
+        from isal import isal_zlib
 
-    class Zstd:
-        __slots__ = ("_chunker", "_context")
+        self._open: Any = isal_zlib.compressobj
+        self._method = isal_zlib.DEFLATED
+        self._sync = isal_zlib.Z_SYNC_FLUSH
+        self._end = isal_zlib.Z_FINISH
 
-        def __init__(self) -> None:
-            self._context = idle.pop() if idle else zstandard.ZstdCompressor(compression_params=parameters)
-            self._chunker = self._context.chunker(chunk_size=_ZSTD_CHUNK)
-
-        def compress(self, data: bytes) -> bytes:
-            return b"".join(self._chunker.compress(data))
-
-        def flush(self) -> bytes:
-            return b"".join(self._chunker.flush())  # type: ignore[no-untyped-call]
-
-        def finish(self) -> bytes:
-            data = b"".join(self._chunker.finish())  # type: ignore[no-untyped-call]
-            if len(idle) < _ZSTD_IDLE:
-                idle.append(self._context)
-            return data
-
-    return Zstd
+    def __call__(self) -> Compressor:
+        return Gzip(self._open(_GZIP_LEVEL, self._method, _GZIP_WRAPPER), self._sync, self._end)
 
 
-CODINGS: dict[str, Callable[[], Coding]] = {"gzip": gzip, "br": brotli, "zstd": zstd}
+class Brotli:
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def compress(self, data: bytes) -> bytes:
+        compressed: bytes = self._stream.process(data)
+        return compressed
+
+    def flush(self) -> bytes:
+        compressed: bytes = self._stream.flush()
+        return compressed
+
+    def finish(self) -> bytes:
+        compressed: bytes = self._stream.finish()
+        return compressed
+
+
+class BrotliCoding:
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        import brotli
+
+        self._open: Any = brotli.Compressor
+
+    def __call__(self) -> Compressor:
+        return Brotli(self._open(quality=_BROTLI_QUALITY, lgwin=_BROTLI_WINDOW))
+
+
+class Zstd:
+    __slots__ = ("_chunker", "_coding", "_context")
+
+    def __init__(self, context: Any, coding: ZstdCoding) -> None:
+        self._context = context
+        self._coding = coding
+        self._chunker: Any = context.chunker(chunk_size=_ZSTD_CHUNK)
+
+    def compress(self, data: bytes) -> bytes:
+        return b"".join(self._chunker.compress(data))
+
+    def flush(self) -> bytes:
+        return b"".join(self._chunker.flush())
+
+    def finish(self) -> bytes:
+        data = b"".join(self._chunker.finish())
+        self._coding.keep(self._context)
+        return data
+
+
+class ZstdCoding:
+    """Keeps contexts for the next bodies: their tables are worth a megabyte, and each serves one body at a time."""
+
+    __slots__ = ("_idle", "_open", "_parameters")
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._open: Any = zstandard.ZstdCompressor
+        self._parameters = zstandard.ZstdCompressionParameters.from_level(_ZSTD_LEVEL, window_log=_ZSTD_WINDOW)
+        self._idle: list[Any] = []
+
+    def __call__(self) -> Compressor:
+        context = self._idle.pop() if self._idle else self._open(compression_params=self._parameters)
+        return Zstd(context, self)
+
+    def keep(self, context: Any) -> None:
+        if len(self._idle) < _ZSTD_IDLE:
+            self._idle.append(context)
+
+
+CODINGS: dict[str, Callable[[], Coding]] = {"gzip": GzipCoding, "br": BrotliCoding, "zstd": ZstdCoding}

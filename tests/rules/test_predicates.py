@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trafficcop.middleware.predicates import Function, parse_predicate
+from trafficcop.rules.predicates import Function, parse_predicate
 
 FUNCTIONS: dict[str, Function[dict[str, object]]] = {
     "Flag": Function((), bool, lambda: lambda state: state["flag"]),
