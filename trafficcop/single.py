@@ -24,6 +24,7 @@ def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
     log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, sockets, directory))
+    logger.info("Server stopped")
     logger.info("Shutting down")
     return 0
 
@@ -31,8 +32,13 @@ def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
 async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
     notifier = Notifier(launch.environ)
     control = Control(launch, directory, _nobody)
-    worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], notifier.ready))
     loop = asyncio.get_running_loop()
+
+    def serving() -> None:
+        notifier.ready()
+        logger.info("Serving in one process")
+
+    worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], serving))
 
     def stop() -> None:
         logger.info("I have to go...")

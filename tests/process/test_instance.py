@@ -38,8 +38,10 @@ def test_all_roles_in_one_process(start: Start, port: int) -> None:
     until(lambda: _is_answering(port), "an answer")
     assert get(port)[0] == 200
     assert instance.children() == {}
+    assert "Serving in one process" in instance.log()
     instance.signal(signal.SIGTERM)
     assert instance.wait() == 0
+    assert instance.log().endswith("Server stopped\nINFO Shutting down\n")
 
 
 def _is_answering(port: int) -> bool:
