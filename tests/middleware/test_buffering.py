@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.live import Seen, ask, backend, live, plain, routed
+from tests.pieces import Pieces, body_of
 from tests.support import Origin, build, make_request, read_all, run
 from trafficcop.config.middlewares import Buffering
 from trafficcop.errors import Kind, ProxyError
@@ -14,26 +15,6 @@ from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response, Tunnel
 from trafficcop.http.spool import FileBody, Spool
-
-
-class Pieces(Body):
-    """A body in pieces; fails after them if it is told to."""
-
-    def __init__(self, *pieces: bytes, length: int | None = None, error: ProxyError | None = None) -> None:
-        super().__init__(length)
-        self.pieces = list(pieces)
-        self.error = error
-        self.is_closed = False
-
-    async def read(self) -> bytes:
-        if self.pieces:
-            return self.pieces.pop(0)
-        if self.error is not None:
-            raise self.error
-        return b""
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 class Server:
@@ -69,20 +50,20 @@ FAILED = (500, {}, b"Internal Server Error")
 )
 async def test_requests(options: dict[str, Any], body: Any, answer: Any):
     server = Server(Bytes(b"fine"))
-    found = await run(build("buffering", Buffering(**options), server), make_request(method="POST", body=body))
+    found = await run(build("buffering", Buffering(**options), server), make_request(method="POST", body=body_of(body)))
     assert found == (answer or (200, {}, b"fine"))
     assert server.seen == ([(5, b"12345")] if answer is None else [])
 
 
 async def test_an_empty_stream_is_no_body():
     server = Server()
-    request = make_request(method="POST", body=Pieces())
+    request = make_request(method="POST", body=Pieces().stream())
     await run(build("buffering", Buffering(), server), request)
     assert request.body is EMPTY
 
 
 async def test_a_client_that_breaks_off():
-    body = Pieces(b"1", error=ProxyError(Kind.CLIENT_GONE))
+    body = Pieces(b"1", error=ProxyError(Kind.CLIENT_GONE)).stream()
     with pytest.raises(ProxyError) as raised:
         await build("buffering", Buffering(), Server())(make_request(method="POST", body=body))
     assert raised.value.status == 499
@@ -95,32 +76,30 @@ async def test_a_client_that_breaks_off():
         ({"max_response_body_bytes": 5}, Pieces(b"123", b"45"), None),
         ({"max_response_body_bytes": 4}, Pieces(b"123", b"45"), FAILED),
         ({"max_response_body_bytes": 4}, Pieces(length=5), FAILED),
-        ({"max_response_body_bytes": 4}, Bytes(b"12345"), FAILED),
+        ({"max_response_body_bytes": 4}, b"12345", FAILED),
         ({"mem_response_body_bytes": 2}, Pieces(b"123", b"45"), None),
         ({"mem_response_body_bytes": 2, "max_response_body_bytes": 4}, Pieces(b"123", b"45"), FAILED),
     ],
 )
-async def test_answers(options: dict[str, Any], body: Body, answer: Any):
-    response = await build("buffering", Buffering(**options), Server(body))(make_request())
+async def test_answers(options: dict[str, Any], body: Any, answer: Any):
+    response = await build("buffering", Buffering(**options), Server(body_of(body)))(make_request())
     length = response.body.length
     found = (response.status, {}, await read_all(response.body))
     assert found == (answer or (200, {}, b"12345"))
     assert length == len(found[2])
     if answer is not None and isinstance(body, Pieces):
-        assert body.is_closed
+        assert body.is_abandoned
 
 
 async def test_a_server_that_breaks_off():
     body = Pieces(b"1", error=ProxyError(Kind.SERVER_CLOSED))
     with pytest.raises(ProxyError):
-        await build("buffering", Buffering(), Server(body))(make_request())
-    assert body.is_closed
+        await build("buffering", Buffering(), Server(body.stream()))(make_request())
 
 
 async def test_trailers_of_an_answer_are_kept():
-    body = Pieces(b"1")
-    body.trailers = [(b"X-Sum", b"1")]
-    response = await build("buffering", Buffering(), Server(body))(make_request())
+    body = Pieces(b"1", trailers=[(b"X-Sum", b"1")])
+    response = await build("buffering", Buffering(), Server(body.stream()))(make_request())
     assert (response.body.length, response.body.trailers) == (None, [(b"X-Sum", b"1")])
 
 
@@ -132,7 +111,7 @@ async def test_answers_without_a_body_are_left_alone(method: str, status: int):
 
 
 async def test_an_upgraded_connection_passes():
-    body = Pieces(error=ProxyError(Kind.SERVER_CLOSED))
+    body = Pieces(error=ProxyError(Kind.SERVER_CLOSED)).stream()
 
     async def upgraded(request: Request) -> Response:
         response = Response(101, Headers(), body)
@@ -152,7 +131,7 @@ async def test_a_file_lives_as_long_as_the_answer():
 async def test_a_spool_reads_its_file_in_pieces():
     spool = Spool(10)
     data = bytes(range(256)) * 1024
-    assert await spool.fill(Pieces(data[:100_000], data[100_000:]), 0)
+    assert await spool.fill(Pieces(data[:100_000], data[100_000:]).stream(), 0)
     for _ in range(2):
         body = spool.body()
         assert isinstance(body, FileBody)
@@ -202,7 +181,7 @@ async def test_requests_that_go_out_again(expression, method, body, script, stat
 async def test_a_file_is_sent_again_from_its_beginning():
     server = Failing(502, 502, 200)
     config = Buffering(retry_expression="IsNetworkError()", mem_request_body_bytes=1)
-    await run(build("buffering", config, server), make_request(method="POST", body=Pieces(b"12", b"345")))
+    await run(build("buffering", config, server), make_request(method="POST", body=Pieces(b"12", b"345").stream()))
     assert server.bodies == [b"12345"] * 3
 
 

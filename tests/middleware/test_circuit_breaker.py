@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.live import ask, backend, live, plain, routed
+from tests.pieces import Pieces
 from tests.support import Origin, build, make_request, run
 from trafficcop.config.middlewares import CircuitBreaker
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import Body
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.middleware.circuit_breaker import _terms
@@ -219,12 +219,8 @@ async def test_failures_count():
 
 
 async def test_an_answer_counts_when_it_is_over():
-    class Endless(Body):
-        async def read(self) -> bytes:
-            return b"x"
-
     async def broken(request: Request) -> Response:
-        return Response(502, Headers(), Endless())
+        return Response(502, Headers(), Pieces(b"x", is_endless=True).stream())
 
     handler = build("circuit_breaker", CircuitBreaker(expression="NetworkErrorRatio() > 0.5"), broken)
     response = await handler(make_request())

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.live import Seen, ask, backend, live, plain, routed
+from tests.pieces import Pieces, body_of
 from tests.support import Origin, build, make_request, read_all, run, run_now
 from trafficcop.config.middlewares import Compress
 from trafficcop.errors import Kind, ProxyError
@@ -31,36 +32,17 @@ DECODE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-class Pieces(Body):
-    """A body of unknown length that arrives in pieces; `at_hand` of them at a time."""
-
-    def __init__(self, *pieces: bytes, at_hand: bool = False) -> None:
-        super().__init__(None)
-        self.pieces = list(pieces)
-        self.at_hand = at_hand
-        self.is_closed = False
-
-    def take_available(self) -> bytes:
-        return self.pieces.pop(0) if self.at_hand and self.pieces else b""
-
-    async def read(self) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
 class Serving:
     """A server that answers with a body of its own."""
 
-    def __init__(self, body: Body, *fields: tuple[str, str], status: int = 200) -> None:
+    def __init__(self, body: bytes | Pieces | Body, *fields: tuple[str, str], status: int = 200) -> None:
         self.body = body
         self.fields = fields
         self.status = status
 
     async def __call__(self, request: Request) -> Response:
         headers = Headers.of((name.encode(), value.encode()) for name, value in self.fields)
-        return Response(self.status, headers, self.body)
+        return Response(self.status, headers, self.body if isinstance(self.body, Body) else body_of(self.body))
 
 
 def handled(server: Any, **options: Any) -> Any:
@@ -135,38 +117,37 @@ def test_any_accept_encoding(accept: str):
 # === which answers ===
 
 JSON = ("Content-Type", "application/json")
-ANSWERS: list[tuple[dict[str, Any], list[tuple[str, str]], Body, bool]] = [
-    ({}, [JSON], Bytes(b"x" * 1023), False),
-    ({}, [JSON], Bytes(b"x" * 1024), True),
-    ({"min_response_body_bytes": 10}, [JSON], Bytes(b"x" * 9), False),
-    ({"min_response_body_bytes": 10}, [JSON], Bytes(b"x" * 10), True),
-    ({"min_response_body_bytes": -5}, [JSON], Bytes(b"x" * 1023), False),
-    ({}, [JSON], Bytes(b""), False),
+ANSWERS: list[tuple[dict[str, Any], list[tuple[str, str]], bytes | Pieces, bool]] = [
+    ({}, [JSON], b"x" * 1023, False),
+    ({}, [JSON], b"x" * 1024, True),
+    ({"min_response_body_bytes": 10}, [JSON], b"x" * 9, False),
+    ({"min_response_body_bytes": 10}, [JSON], b"x" * 10, True),
+    ({"min_response_body_bytes": -5}, [JSON], b"x" * 1023, False),
+    ({}, [JSON], b"", False),
     ({}, [JSON], Pieces(), False),
     ({}, [JSON], Pieces(b"x"), True),  # of unknown length: flushed at once, so compressed
-    ({}, [JSON, ("Content-Encoding", "deflate")], Bytes(TEXT), False),
-    ({}, [JSON, ("Content-Range", "bytes 0-9/90")], Bytes(TEXT), False),
-    ({}, [("Content-Type", "application/grpc")], Bytes(TEXT), False),
-    ({}, [("Content-Type", "application/grpc+proto")], Bytes(TEXT), True),
-    ({}, [("Content-Type", "text/html; charset")], Bytes(TEXT), False),
-    ({}, [("Content-Type", "")], Bytes(TEXT), True),
-    ({}, [], Bytes(TEXT), True),
-    ({"excluded_content_types": ("text/html",)}, [("Content-Type", "text/html")], Bytes(TEXT), False),
-    ({"excluded_content_types": ("text/html",)}, [("Content-Type", "Text/HTML; charset=utf-8")], Bytes(TEXT), False),
-    ({"excluded_content_types": ("text/html;a=b",)}, [("Content-Type", "text/html")], Bytes(TEXT), False),
-    ({"excluded_content_types": ("text/html",)}, [JSON], Bytes(TEXT), True),
-    ({"included_content_types": ("text/html",)}, [("Content-Type", 'text/html; a="b;c"')], Bytes(TEXT), True),
-    ({"included_content_types": ("text/html",)}, [JSON], Bytes(TEXT), False),
-    ({"included_content_types": ("application/grpc",)}, [("Content-Type", "application/grpc")], Bytes(TEXT), True),
+    ({}, [JSON, ("Content-Encoding", "deflate")], TEXT, False),
+    ({}, [JSON, ("Content-Range", "bytes 0-9/90")], TEXT, False),
+    ({}, [("Content-Type", "application/grpc")], TEXT, False),
+    ({}, [("Content-Type", "application/grpc+proto")], TEXT, True),
+    ({}, [("Content-Type", "text/html; charset")], TEXT, False),
+    ({}, [("Content-Type", "")], TEXT, True),
+    ({}, [], TEXT, True),
+    ({"excluded_content_types": ("text/html",)}, [("Content-Type", "text/html")], TEXT, False),
+    ({"excluded_content_types": ("text/html",)}, [("Content-Type", "Text/HTML; charset=utf-8")], TEXT, False),
+    ({"excluded_content_types": ("text/html;a=b",)}, [("Content-Type", "text/html")], TEXT, False),
+    ({"excluded_content_types": ("text/html",)}, [JSON], TEXT, True),
+    ({"included_content_types": ("text/html",)}, [("Content-Type", 'text/html; a="b;c"')], TEXT, True),
+    ({"included_content_types": ("text/html",)}, [JSON], TEXT, False),
+    ({"included_content_types": ("application/grpc",)}, [("Content-Type", "application/grpc")], TEXT, True),
 ]
 
 
 @pytest.mark.parametrize("encoding", DECODE)
 @pytest.mark.parametrize(("options", "fields", "body", "is_compressed"), ANSWERS)
 async def test_answers(encoding: str, options: Any, fields: Any, body: Any, is_compressed: bool):
-    given = Bytes(body._data, body.length) if isinstance(body, Bytes) else Pieces(*body.pieces)
-    expected = b"".join(body.pieces) if isinstance(body, Pieces) else body._data
-    _, headers, found = await run(handled(Serving(given, *fields), **options), asking(encoding))
+    expected = body.content if isinstance(body, Pieces) else body
+    _, headers, found = await run(handled(Serving(body, *fields), **options), asking(encoding))
     assert headers["Vary"] == "Accept-Encoding"
     assert (headers.get("Content-Encoding") == encoding) is is_compressed
     assert (DECODE[encoding](found) if is_compressed else found) == expected
@@ -181,7 +162,7 @@ async def test_answers(encoding: str, options: Any, fields: Any, body: Any, is_c
     ],
 )
 async def test_a_missing_type_is_guessed_for_gzip(encoding: str, options: Any, is_compressed: bool):
-    for body in (Bytes(b"<html>" + TEXT), Pieces(b"<html>", TEXT)):
+    for body in (b"<html>" + TEXT, Pieces(b"<html>", TEXT)):
         _, headers, found = await run(handled(Serving(body), **options), asking(encoding))
         assert ("Content-Encoding" in headers) is is_compressed
         assert (DECODE[encoding](found) if is_compressed else found) == b"<html>" + TEXT
@@ -248,11 +229,11 @@ async def test_an_upgraded_connection_passes():
 
 @pytest.mark.parametrize("encoding", DECODE)
 @pytest.mark.parametrize("size", [1024, PIECE, PIECE + 1, 5 * PIECE])
-@pytest.mark.parametrize("at_hand", [False, True])
-async def test_whatever_the_size(encoding: str, size: int, at_hand: bool):
+@pytest.mark.parametrize("is_here", [False, True])
+async def test_whatever_the_size(encoding: str, size: int, is_here: bool):
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     half = size // 3
-    for body in (Bytes(data), Pieces(data[:half], data[half:], at_hand=at_hand)):
+    for body in (data, Pieces(data[:half], data[half:], is_here=is_here)):
         response = await handled(Serving(body))(asking(encoding))
         assert DECODE[encoding](response.body.take_available() + await read_all(response.body)) == data
 
@@ -280,8 +261,8 @@ async def test_events_are_readable_as_they_come(encoding: str):
 
 
 async def test_trailers_are_kept():
-    for body in (Bytes(TEXT), Pieces(TEXT, TEXT)):
-        body.trailers = [(b"X-Sum", b"1")]
+    for is_whole in (False, True):
+        body = Pieces(TEXT, TEXT, trailers=[(b"X-Sum", b"1")], is_whole=is_whole)
         response = await handled(Serving(body))(asking("gzip"))
         await read_all(response.body)
         assert response.body.trailers == [(b"X-Sum", b"1")]
@@ -291,7 +272,7 @@ async def test_a_reader_that_gives_up():
     body = Pieces(TEXT, TEXT)
     response = await handled(Serving(body))(asking("gzip"))
     response.body.close()
-    assert body.is_closed
+    assert body.is_abandoned
     assert await response.body.read() == b""
 
 
@@ -311,7 +292,7 @@ async def test_pieces_are_small():
             return b"end"
 
     counting = Counting()
-    body = Compressed(b"x" * (3 * PIECE + 1), Pieces(), True, lambda: counting)
+    body = Compressed(b"x" * (3 * PIECE + 1), Bytes(b""), True, lambda: counting)
     assert await read_all(body) == b"end"
     assert counting.sizes == [PIECE, PIECE, PIECE, 1]
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.live import Seen, ask, backend, live, plain, routed
+from tests.pieces import Pieces, body_of
 from tests.support import Origin, build, make_request, read_all, run
 from trafficcop.config.own import IPDenyList, Limit, Respond
 from trafficcop.config.shared import IPStrategy
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import Body, Bytes
+from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 
@@ -47,22 +48,6 @@ async def test_who_is_denied(options: Any, peer: str, forwarded_for: str | None,
 # === limit ===
 
 
-class Pieces(Body):
-    def __init__(self, *pieces: bytes) -> None:
-        super().__init__(None)
-        self.pieces = list(pieces)
-
-    async def read(self) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
-
-
-class Whole(Pieces):
-    """All here, of a length that nobody has told."""
-
-    def take(self) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
-
-
 class Reading:
     """A server that reads the request before it answers."""
 
@@ -85,13 +70,15 @@ REFUSED = (413, {}, b"Request Entity Too Large")
         (b"123456", True),
         (Pieces(b"123", b"45"), False),
         (Pieces(b"123", b"456"), True),
-        (Whole(b"12345"), False),
-        (Whole(b"123456"), True),
+        (Pieces(b"12345", is_whole=True), False),
+        (Pieces(b"123456", is_whole=True), True),
     ],
 )
 async def test_sizes(body: Any, is_refused: bool):
     server = Reading()
-    answer = await run(build("limit", Limit(max_request_body_bytes=5), server), make_request(method="POST", body=body))
+    answer = await run(
+        build("limit", Limit(max_request_body_bytes=5), server), make_request(method="POST", body=body_of(body))
+    )
     assert answer == (REFUSED if is_refused else (200, {}, b"fine"))
     assert len(server.bodies) == (not is_refused)
 
@@ -103,9 +90,7 @@ async def test_what_is_known_to_be_too_long_is_not_sent_at_all():
 
 
 async def test_trailers_pass():
-    body = Pieces(b"1")
-    body.trailers = [(b"X-Sum", b"1")]
-    request = make_request(method="POST", body=body)
+    request = make_request(method="POST", body=Pieces(b"1", trailers=[(b"X-Sum", b"1")]).stream())
     await run(build("limit", Limit(max_request_body_bytes=5), Reading()), request)
     assert request.body.trailers == [(b"X-Sum", b"1")]
 
@@ -115,7 +100,9 @@ async def test_other_failures_pass():
         raise ProxyError(Kind.UNREACHABLE)
 
     with pytest.raises(ProxyError):
-        await build("limit", Limit(max_request_body_bytes=5), unreachable)(make_request(method="POST", body=Pieces()))
+        await build("limit", Limit(max_request_body_bytes=5), unreachable)(
+            make_request(method="POST", body=Pieces().stream())
+        )
 
 
 async def test_limit_through_a_listener():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.live import Seen, ask, backend, live, plain, routed
+from tests.pieces import Pieces, body_of
 from tests.support import build, make_request, run, values
 from trafficcop.config.middlewares import ContentType, ReplacePath, Retry
 from trafficcop.config.scalars import Duration
@@ -38,17 +39,6 @@ class Failing:
         if isinstance(step, ProxyError):
             raise step
         return Response(step, Headers(), Bytes(b"%d" % step))
-
-
-class Pieces(Body):
-    """A body that never is here whole."""
-
-    def __init__(self, *pieces: bytes, length: int | None = None) -> None:
-        super().__init__(length)
-        self.pieces = list(pieces)
-
-    async def read(self) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
 
 
 async def drain(body: Body) -> bytes:
@@ -146,10 +136,8 @@ async def test_each_attempt_begins_with_the_request_as_it_came():
     ],
 )
 async def test_bodies(body: Any, options: dict[str, Any], status: int, bodies: list[bytes]):
-    if isinstance(body, Pieces):
-        body = Pieces(*body.pieces, length=body.length)
     server = Failing([500, 200])
-    request = make_request(method="PUT", body=body)
+    request = make_request(method="PUT", body=body_of(body))
     assert (await run(build("retry", retry(status=("500",), **options), server), request))[0] == status
     assert server.bodies == bodies
 
@@ -157,15 +145,13 @@ async def test_bodies(body: Any, options: dict[str, Any], status: int, bodies: l
 @pytest.mark.parametrize(("reads", "status"), [(False, 200), (True, 502)])
 async def test_a_stream_is_sent_again_only_when_nothing_was_read_of_it(reads: bool, status: int):
     server = Failing([NOT_REACHED, 200], reads)
-    request = make_request(method="POST", body=Pieces(b"a", b"b"))
+    request = make_request(method="POST", body=body_of(Pieces(b"a", b"b")))
     handler = build("content_type", ContentType(), build("retry", retry(), server))
     assert (await run(handler, request))[0] == status
 
 
 async def test_trailers_are_kept():
-    body = Pieces(b"a")
-    body.trailers = [(b"X-Sum", b"1")]
-    request = make_request(method="PUT", body=body)
+    request = make_request(method="PUT", body=Pieces(b"a", trailers=[(b"X-Sum", b"1")]).stream())
     await run(build("retry", retry(status=("500",)), Failing([500, 200])), request)
     assert request.body.trailers == [(b"X-Sum", b"1")]
 

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from tests.live import ask, backend, live, plain
+from tests.pieces import Pieces
 from tests.support import Origin, make_request, read_all, run
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import Body
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response, Tunnel
@@ -29,17 +29,6 @@ class Hanging:
             self.error = error
             raise
         raise AssertionError("nobody wakes it")
-
-
-class HangingBody(Body):
-    is_closed = False
-
-    async def read(self) -> bytes:
-        await Wakeup()
-        return b""
-
-    def close(self) -> None:
-        self.is_closed = True
 
 
 async def test_an_answer_in_time():
@@ -85,16 +74,16 @@ async def test_a_body_that_does_not_end_in_time():
         def abort(self) -> None:
             self.aborted.set()
 
-    body = HangingBody()
+    body = Pieces(is_endless=True)
 
     async def slow(request: Request) -> Response:
-        return Response(200, Headers(), body)
+        return Response(200, Headers(), body.stream())
 
     request = make_request()
     request.exchange = Exchange()  # type: ignore[assignment]
     await RoundTrip(0.01, slow)(request)
     await Exchange.aborted.wait()
-    assert body.is_closed
+    assert body.is_abandoned
 
 
 async def test_an_upgraded_connection_has_no_limit():
