@@ -10,7 +10,8 @@ import pytest
 
 from tests.live import Seen, ask, backend, live, plain
 from tests.support import CONTEXT, Origin, build, make_request, run
-from trafficcop.config.middlewares import ForwardAuth, ForwardAuthCache
+from trafficcop.config.middlewares import ForwardAuth
+from trafficcop.config.own import ForwardAuthCache
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Body, Bytes

@@ -56,6 +56,26 @@ async def test_sources_have_buckets_of_their_own(monkeypatch: pytest.MonkeyPatch
         assert (await run(handler, make_request(headers=[("X-Forwarded-For", client)])))[0] == expected
 
 
+async def test_several_criteria_make_one_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clock(monkeypatch)
+    criteria = (SourceCriterion(request_host=True), SourceCriterion(request_header_name="K"), SourceCriterion())
+    config = RateLimit(1, period=Duration.of("1h"), source_criteria=criteria)
+    handler = build("rate_limit", config, Origin())
+    for host, key, peer, expected in (
+        ("a", "k", "192.0.2.1", 200),
+        ("a", "k", "192.0.2.1", 429),
+        ("b", "k", "192.0.2.1", 200),
+        ("a", "l", "192.0.2.1", 200),
+        ("a", "k", "192.0.2.2", 200),
+        ("a", "k", "192.0.2.2", 429),
+    ):
+        assert (await run(handler, make_request(host=host, headers=[("K", key)], peer=peer)))[0] == expected
+    for kind, both in (("rate_limit", RateLimit), ("in_flight_req", InFlightReq)):
+        options = {"source_criteria": criteria, "source_criterion": SourceCriterion(request_host=True)}
+        with pytest.raises(ValueError, match="sourceCriterion and sourceCriteria are mutually exclusive"):
+            build(kind, both(1, **options), Origin())
+
+
 @pytest.mark.parametrize("average", [0, -1])
 def test_no_average_is_no_limit(average: int) -> None:
     origin = Origin()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trafficcop.config.lazy import dataclass
-from trafficcop.config.own import IPDenyList, Limit, Respond
+from trafficcop.config.own import JWT, ForwardAuthCache, IPDenyList, Limit, Respond
 from trafficcop.config.scalars import Duration
 from trafficcop.config.schema import mapping, option
 from trafficcop.config.shared import IPStrategy as IPStrategy
@@ -124,14 +124,6 @@ class ForwardAuthTLS:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardAuthCache:
-    """`http.middlewares.forwardAuth.cache`: ours. Positive answers are remembered for `ttl`."""
-
-    key_headers: tuple[str, ...] = ("Authorization", "Cookie")
-    ttl: Duration = Duration.of("0s")
-
-
-@dataclass(frozen=True, slots=True)
 class ForwardAuth:
     """`http.middlewares.forwardAuth`."""
 
@@ -213,6 +205,7 @@ class InFlightReq:
 
     amount: int = 0
     source_criterion: SourceCriterion | None = None
+    source_criteria: tuple[SourceCriterion, ...] = ()  # ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +298,7 @@ class RateLimit:
     period: Duration = Duration.of("1s")
     redis: RateLimitRedis | None = None
     source_criterion: SourceCriterion | None = None
+    source_criteria: tuple[SourceCriterion, ...] = ()  # ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +383,7 @@ class Middleware:
     ip_allow_list: IPAllowList | None = None
     ip_deny_list: IPDenyList | None = None  # ours
     ip_white_list: IPWhiteList | None = option(None, deprecated="use ipAllowList")
+    jwt: JWT | None = None  # ours
     limit: Limit | None = None  # ours
     pass_tls_client_cert: PassTLSClientCert | None = option(None, key="passTLSClientCert")
     plugin: Mapping[str, object] = mapping()

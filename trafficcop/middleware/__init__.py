@@ -49,6 +49,7 @@ MIDDLEWARES = Registry(
         "ip_allow_list": "ip_allow_list.build",
         "ip_deny_list": "ip_deny_list.build",
         "ip_white_list": "ip_allow_list.build_white_list",
+        "jwt": "jwt.build",
         "limit": "limit.build",
         "rate_limit": "rate_limit.build",
         "redirect_regex": "redirect_regex.build",

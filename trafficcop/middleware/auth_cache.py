@@ -7,7 +7,7 @@ import os
 from time import monotonic
 from typing import Generic, TypeVar
 
-from trafficcop.config.middlewares import ForwardAuthCache
+from trafficcop.config.own import ForwardAuthCache
 from trafficcop.http.messages import Request
 from trafficcop.middleware.redirects import request_uri
 

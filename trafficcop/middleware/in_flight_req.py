@@ -9,7 +9,7 @@ from trafficcop.config.middlewares import SourceCriterion
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
 from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.source import Source, source_criterion
+from trafficcop.middleware.source import Source, source_criteria
 from trafficcop.store.interface import Counts
 
 
@@ -54,10 +54,10 @@ class _Release:
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     criterion = config.source_criterion
-    if criterion is None or criterion == SourceCriterion():
+    if not config.source_criteria and (criterion is None or criterion == SourceCriterion()):
         criterion = SourceCriterion(request_host=True)
     try:
-        source = source_criterion(criterion)
+        source = source_criteria(config.source_criteria, criterion)
     except ValueError as error:
         raise ValueError(f"error creating requests limiter: {error}") from None
     return InFlightReq(config.amount, context.store.counts(context.scope), source, next)

@@ -15,7 +15,7 @@ from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.source import Source, source_criterion
+from trafficcop.middleware.source import Source, source_criteria
 from trafficcop.store.interface import NANOSECONDS, Buckets, Rate, StoreUnavailable
 from trafficcop.store.redis import RedisBuckets, split_endpoint
 from trafficcop.telemetry.log import get_logger
@@ -76,7 +76,7 @@ def _refusal(wait: int) -> Response:
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     try:
-        source = source_criterion(config.source_criterion)
+        source = source_criteria(config.source_criteria, config.source_criterion)
     except ValueError as error:
         raise ValueError(f"getting source extractor: {error}") from None
     if config.period < 0:

@@ -127,6 +127,27 @@ def ip_strategy(config: IPStrategy | None) -> Source:
     return RemoteAddress(subnet)
 
 
+class Several:
+    """What several criteria say, together: requests that agree in all of them are of one source."""
+
+    __slots__ = ("_sources",)
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._sources = sources
+
+    def __call__(self, request: Request) -> str:
+        return "\0".join([source(request) for source in self._sources])
+
+
+def source_criteria(several: tuple[SourceCriterion, ...], one: SourceCriterion | None) -> Source:
+    """`sourceCriteria`, which are ours, or else Traefik's `sourceCriterion`."""
+    if not several:
+        return source_criterion(one)
+    if one is not None:
+        raise ValueError("sourceCriterion and sourceCriteria are mutually exclusive")
+    return Several([source_criterion(config) for config in several])
+
+
 def source_criterion(config: SourceCriterion | None) -> Source:
     """The remote address unless something else is asked for."""
     if config is None:
