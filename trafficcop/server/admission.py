@@ -30,6 +30,7 @@ class Admission:
         "_is_semicolon_encoded",
         "_kept_options",
         "_server",
+        "_shared",
         "_trusted",
         "_underscores",
     )
@@ -44,6 +45,8 @@ class Admission:
         self._server: Field = (b"X-Forwarded-Server", socket.gethostname().encode())
         # Host as sent → canonical host. Clients choose the keys, so the table is bounded.
         self._hosts: dict[bytes, bytes] = {}
+        # The X-Forwarded-* fields that all connections to one authority have in common, bounded likewise.
+        self._shared: dict[tuple[bytes, bytes], tuple[Field, ...]] = {}
 
     def admit(self, request: Request) -> Response | None:
         marks = request.marks
@@ -138,23 +141,26 @@ class Admission:
             headers.fields = [field for field in headers.fields if not _is_managed(field[0])]
         if request.upgrade is None:
             if peer.forwarded_authority is not request.authority and peer.forwarded_authority != request.authority:
-                peer.forwarded_authority = request.authority
                 peer.forwarded_fields = self._fields_of(request)
+                peer.forwarded_authority = peer.forwarded_fields[3][1]  # not the bytes of this request
                 peer.forwarded_lines = Headers(peer.forwarded_fields).encode()
             headers.append_tail(peer.forwarded_fields, peer.forwarded_lines)
         else:
             headers.fields += self._fields_of(request)
 
     def _fields_of(self, request: Request) -> list[Field]:
-        peer = request.peer
-        proto = _proto(request)
-        return [
-            (b"X-Real-Ip", peer.ip),
-            (b"X-Forwarded-Proto", proto),
-            (b"X-Forwarded-Port", _port(request.authority, proto)),
-            (b"X-Forwarded-Host", request.authority),
-            self._server,
-        ]
+        authority, proto = request.authority, _proto(request)
+        shared = self._shared.get((authority, proto))
+        if shared is None:
+            if len(self._shared) >= _HOSTS_LIMIT:
+                self._shared.clear()
+            shared = self._shared[authority, proto] = (
+                (b"X-Forwarded-Proto", proto),
+                (b"X-Forwarded-Port", _port(authority, proto)),
+                (b"X-Forwarded-Host", authority),
+                self._server,
+            )
+        return [(b"X-Real-Ip", request.peer.ip), *shared]
 
     def _complete(self, request: Request) -> None:
         """A trusted peer's fields stay; those it did not send are added."""

@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
         self._is_looping = True
         ready = self._decoder.ready
         while self._request is None and ready and not self._is_closing:
-            self._start(ready.popleft())
+            self._start(ready.pop(0))
         self._is_looping = False
         if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT and not self._decoder.leftover:
             self._is_reading_paused = False

@@ -127,9 +127,9 @@ class _Plans:
             return  # the rest of a plan that was refused
         linker = self._coming
         try:
-            await in_slices(linker.link(part))
+            await self._do(linker.link(part))
             if part.is_last:
-                await in_slices(linker.index())
+                await self._do(linker.index())
         except Exception as error:
             self._coming = None
             logger.exception("Configuration %d cannot be linked", part.version)
@@ -139,8 +139,17 @@ class _Plans:
         if part.is_last:
             self._coming, self._coming_version = None, 0
             retired = self._swap(linker.linked)
-            await in_slices(linker.clear_up())
-            await in_slices(retired)
+            await self._do(linker.clear_up())
+            await self._do(retired)
+
+    async def _do(self, steps: Iterator[None]) -> None:
+        """Before the first plan there are no requests to give way to."""
+        if self._version:
+            await in_slices(steps)
+            return
+        for _ in steps:
+            pass
+        await asyncio.sleep(0)  # a signal
 
     def _swap(self, linked: Linked) -> Iterator[None]:
         """Serve the new plan from now on. Returns the steps that free the old one."""
