@@ -341,6 +341,7 @@ class RequestDecoder(Decoder):
 
     def _end_message(self) -> None:
         self._empty = 0
+        self._known = NO_FIELDS
         request = self._current
         if request is not None:
             if request.method == b"CONNECT":
