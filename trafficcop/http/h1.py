@@ -293,7 +293,7 @@ class RequestDecoder(Decoder):
         return b""
 
     def _take_head(self, head: bytes) -> None:
-        if head[:1] == b"\r":
+        if head[0] < 33:  # an empty line, which the parser lets pass
             head = self._skip_empty(head)
             if not head:
                 return
