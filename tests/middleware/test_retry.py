@@ -218,3 +218,11 @@ async def test_a_server_that_cannot_be_reached_is_left_out_through_a_listener():
             answers = [await ask(web, "POST /", b"data") for _ in range(4)]
     assert [answer[::2] for answer in answers] == [(200, b"here")] * 4
     assert seen.bodies == [b"data"] * 4
+
+
+async def test_a_server_that_we_cannot_speak_to_is_left_out():
+    async with backend(lambda n, head, body: plain(200, b"here")) as port:
+        text = routed("retry: {attempts: 2}", port).replace("servers: [", "servers: [{url: 'ftp://127.0.0.1'}, ")
+        async with live(text) as web:
+            answers = [await ask(web, "GET /") for _ in range(4)]
+    assert [answer[::2] for answer in answers] == [(200, b"here")] * 4

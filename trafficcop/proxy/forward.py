@@ -150,4 +150,4 @@ class Unforwardable:
 
     async def __call__(self, request: Request) -> Response:
         request.server = self._target
-        raise ProxyError(Kind.BAD_SCHEME, self._scheme)
+        raise ProxyError(Kind.BAD_SCHEME, self._scheme, is_retryable=True)
