@@ -223,3 +223,11 @@ def test_thousands_of_options_beside_thousands_of_fields() -> None:
     request.connection_options = [name.encode() for name in names]
     assert admitted(request) == 0
     assert fields(request) == OWN | {"X-Kept": "1"}
+
+
+def test_no_host_is_no_forwarded_host() -> None:
+    request = make_request("/")
+    request.authority = b""
+    assert admitted(request) == 0
+    assert b"x-forwarded-host" not in request.headers
+    assert request.headers.get(b"x-forwarded-server") == SERVER.encode()

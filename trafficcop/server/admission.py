@@ -154,10 +154,12 @@ class Admission:
         if shared is None:
             if len(self._shared) >= _HOSTS_LIMIT:
                 self._shared.clear()
+            # HTTP/1.0 needs no host, and then there is none to tell.
+            host = ((b"X-Forwarded-Host", authority),) if authority else ()
             shared = self._shared[authority, proto] = (
                 (b"X-Forwarded-Proto", proto),
                 (b"X-Forwarded-Port", _port(authority, proto)),
-                (b"X-Forwarded-Host", authority),
+                *host,
                 self._server,
             )
         return [(b"X-Real-Ip", request.peer.ip), *shared]
