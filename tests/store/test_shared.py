@@ -178,6 +178,26 @@ def test_two_of_one_scope_in_one_process_share_a_count(memory: SharedMemory) -> 
     old.release("a")
 
 
+def test_a_place_that_was_left_and_given_away_is_noticed(memory: SharedMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "homes", lambda digest: (0, 1))
+    ours, others = counts(memory), counts(memory, 1)
+    assert ours.acquire("a", 1)
+    ours.release("a")
+    assert all(others.acquire(f"s{number}", 1) for number in range(2 * WAYS))
+    assert not ours.acquire("a", 5)  # full of others, whose counts are not ours to take
+    others.release("s3")
+    assert [ours.acquire("a", 1), ours.acquire("a", 1)] == [True, False]
+
+
+def test_places_are_not_remembered_without_end(memory: SharedMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "_REMEMBERED", 8)
+    ours = counts(memory)
+    for number in range(100):
+        assert ours.acquire(f"s{number}", 1)
+        ours.release(f"s{number}")
+    assert len(ours._held) == 8
+
+
 def test_when_there_is_no_room_to_count_one_more_it_is_refused(memory: SharedMemory) -> None:
     ours = counts(memory)
     refused = [number for number in range(SOURCES) if not ours.acquire(f"s{number}", 1)]

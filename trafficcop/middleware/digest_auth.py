@@ -124,7 +124,11 @@ def decode_digest(value: bytes) -> dict[bytes, bytes]:
     found = {}
     for match in _PARAMETER(value, 7):
         quoted = match[2]
-        found[match[1].lower()] = match[3] if quoted is None else _QUOTED_PAIR.sub(rb"\1", quoted)
+        if quoted is None:
+            quoted = match[3]
+        elif b"\\" in quoted:
+            quoted = _QUOTED_PAIR.sub(rb"\1", quoted)
+        found[match[1].lower()] = quoted
     return found
 
 

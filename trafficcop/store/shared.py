@@ -238,7 +238,8 @@ class SharedCounts:
         self._row = struct.Struct(f"{memory.workers}I")
         self._worker = worker
         self._workers = memory.workers
-        # Where we count the sources whose requests we have: nobody can take a slot away where our cell is not zero.
+        # Where we count the sources whose requests we have, or had: nobody can take a slot away where our cell is not
+        # zero, and the digest there tells of the others.
         self._held: dict[str, tuple[bytes, int]] = {}
         memory.begin_counting()
 
@@ -263,8 +264,8 @@ class SharedCounts:
         """One store to a cell that only we write: whoever adds up sees it or not, either is right."""
         cell = self._held[source][1] * self._workers + self._worker
         count = self._cells[cell] - 1
-        if not count:
-            del self._held[source]
+        if not count and len(self._held) > _REMEMBERED:
+            del self._held[source]  # else the place may serve again, if it is still ours then
         self._cells[cell] = count
 
     def _count(self, slot: int) -> int:
