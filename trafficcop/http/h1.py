@@ -18,7 +18,7 @@ from trafficcop.http.body import Body, Bytes, Source, Stream
 from trafficcop.http.chunked import ChunkedReader, LineTooLong, MalformedChunk
 from trafficcop.http.h1_fields import NO_FIELDS, FieldBlock, read_fields
 from trafficcop.http.h1_refusal import apply_fields, apply_version, refusal
-from trafficcop.http.headers import EXPECT, FRAMING, HOP, TRANSFER_ENCODING, Headers
+from trafficcop.http.headers import EXPECT, FRAMING, HOP, TRANSFER_ENCODING, Field, Headers
 from trafficcop.http.messages import Request
 
 # Go's server allows this much above maxHeaderBytes before it answers 431 (net/http `initialReadLimitSize`).
@@ -302,7 +302,7 @@ class RequestDecoder(Decoder):
         method, _, rest = start.partition(b" ")
         target, _, version = rest.partition(b" ")
         raw_path, mark, query = target.partition(b"?")
-        hop = known.hop
+        hop: list[Field] | None = known.hop
         headers = Headers.of_block(known.block, hop if hop is None else hop.copy())
         request = Request(method, raw_path, query if mark else None, headers)
         marks = request.marks = known.marks

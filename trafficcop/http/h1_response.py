@@ -11,7 +11,7 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1 import Decoder
 from trafficcop.http.h1_fields import read_fields
-from trafficcop.http.headers import CONNECTION, FRAMING, Headers, is_option
+from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
 
 _LINE_BREAK = re.compile(rb"\r?\n")
@@ -74,7 +74,7 @@ class ResponseDecoder(Decoder):
         status = int(status_line[9:12])
         if status < 100:
             raise ProxyError(Kind.BAD_RESPONSE, "a status below 100")
-        hop = known.hop
+        hop: list[Field] | None = known.hop
         response = Response(status, Headers.of_block(known.block, hop if hop is None else hop.copy()))
         marks = response.marks = known.marks
         if status < 200 and status != 101:

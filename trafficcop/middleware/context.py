@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from trafficcop.config.lazy import dataclass
 from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL

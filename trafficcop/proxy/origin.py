@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from trafficcop.config.dynamic import ServersTransport
-from trafficcop.config.lazy import dataclass
 
 _PORTS = {"http": 80, "https": 443, "h2c": 80}
 
