@@ -173,11 +173,17 @@ class SharedBuckets:
         return slot
 
     def _free_slot(self, digest: bytes) -> int:
-        expiry = self._expiry
-        return min((index * WAYS + way for index in homes(digest) for way in range(WAYS)), key=expiry)
-
-    def _expiry(self, slot: int) -> int:
-        return self._times[slot * _WORDS + 2]
+        """One that was never used, or the one that expires first."""
+        times = self._times
+        best, earliest = -1, 0
+        for index in homes(digest):
+            for slot in range(index * WAYS, index * WAYS + WAYS):
+                expiry = times[slot * _WORDS + 2]
+                if not expiry:
+                    return slot
+                if best < 0 or expiry < earliest:
+                    best, earliest = slot, expiry
+        return best
 
 
 class SharedNumbers:
