@@ -213,3 +213,15 @@ def test_two_processes_share_a_pipe(tmp_path):
     for worker in workers:
         worker.join()
     assert_every_line_is_there(lines)
+
+
+def test_processes_that_share_a_log_complain_once(tmp_path, caplog):
+    chosen = AccessLog(file_path=str(tmp_path / "log"), format="xml", filters=AccessLogFilters(status_codes=("ok",)))
+    for place in range(2):
+        access.AccessLog(chosen, place=place, places=2).close()
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [record.message for record in errors] == [
+        "unknown access log format, using common",
+        "invalid status codes in the access log filters",
+    ]
+    assert errors[1].fields["error"] == "'ok' is neither a status nor a range such as 400-499"

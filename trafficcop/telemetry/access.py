@@ -43,8 +43,9 @@ class AccessLog:
         place: int = 0, places: int = 1,
     ) -> None:  # fmt: skip
         modes = FieldModes(config.fields)
-        self._format = _format_of(config.format, modes)
-        self._filter = _filter_of(config.filters)
+        complain = _log.error if place == 0 else _log.debug  # once is enough for all that share the log
+        self._format = _format_of(config.format, modes, complain)
+        self._filter = _filter_of(config.filters, complain)
         self._schedule = schedule
         self._lines: list[bytes] = []
         self._size = max(config.buffering_size, 0)
@@ -162,11 +163,11 @@ def write_whole(descriptor: int, data: bytes) -> None:
         data = data[written:]
 
 
-def _format_of(name: str, modes: FieldModes) -> Format:
+def _format_of(name: str, modes: FieldModes, complain: Callable[..., None]) -> Format:
     if name == "json":
         return json_line(modes)
     if name not in ("common", "genericCLF"):
-        _log.error("unknown access log format, using common", extra=fields(format=name))
+        complain("unknown access log format, using common", extra=fields(format=name))
     return clf(modes, is_generic=name == "genericCLF")
 
 
@@ -188,11 +189,11 @@ class AccessFilter:
         )
 
 
-def _filter_of(config: AccessLogFilters) -> AccessFilter | None:
+def _filter_of(config: AccessLogFilters, complain: Callable[..., None]) -> AccessFilter | None:
     try:
         statuses = statuses_of(config.status_codes)
     except ValueError as error:
-        _log.error("invalid status codes in the access log filters", extra=fields(error=str(error)))
+        complain("invalid status codes in the access log filters", extra=fields(error=str(error)))
         statuses = frozenset()
     if not statuses and not config.retry_attempts and config.min_duration <= 0:
         return None
