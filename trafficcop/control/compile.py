@@ -20,7 +20,7 @@ from trafficcop.control.reporting import Books, report
 from trafficcop.control.router_tree import grow
 from trafficcop.control.routers import Routers
 from trafficcop.control.rule_book import RuleBook
-from trafficcop.control.services import Services, internal_services
+from trafficcop.control.services import Services, internal_services, unchecked
 from trafficcop.control.spread import SECTION as ROUTERS
 from trafficcop.control.spread import spread
 from trafficcop.control.streams import (
@@ -140,6 +140,7 @@ def _compile_http(
         transports=merged.transports,
     )
     _probe(books, services, middlewares)
+    services.check_middlewares = unchecked  # they know each other no more: nothing is left for the collector
     return plan
 
 

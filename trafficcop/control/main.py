@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 # Compiling a large configuration takes a second of CPU. At this nice value a worker that wants the same CPU gets
 # three quarters of it and runs first when it wakes, so that a reload does not show in the latency of requests.
 NICE = 5
+# Reading and compiling makes many objects and little garbage: looking at them seldom is enough.
+_GC_THRESHOLDS = (5_000, 10, 10)
 _RETRY_SECONDS = 1.0
 _RETRY_LIMIT_SECONDS = 30.0
 _LARGE = 256 * 1024  # bytes: a larger file is not parsed a second time to place a mistake
@@ -113,10 +116,10 @@ class Control:
             plan = replace(compiled, version=before.version + 1)
         self._tell([*report.issues, *startup_warnings(static, configurations.values())])
         self.state.publish(plan, report, configurations, issues)
-        if not is_news:
-            return
-        self._channel.push(plan)
-        logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
+        if is_news:
+            self._channel.push(plan)
+            logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
+        gc.enable()  # off until now: there was no garbage, but much to look at
 
     def _places(self) -> Places:
         """Where mistakes stand in the files, read again only when there are any."""
@@ -163,6 +166,8 @@ def qualified(issue: Issue, provider: str) -> Issue:
 def run(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> int:
     """The main function of the control process."""
     os.nice(NICE)
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
     log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, directory, report_ready))

@@ -54,6 +54,11 @@ def internal_services(static: StaticConfiguration) -> dict[str, str]:
     }
 
 
+def unchecked(entry: Entry[Service]) -> str:
+    """No middleware is wrong, for those who do not check them."""
+    return ""
+
+
 class Services:
     """Checks services once each, on demand: a service is what its references make of it."""
 
@@ -67,7 +72,7 @@ class Services:
     ) -> None:
         self.entries = entries
         self.plans: dict[str, ServicePlan] = {}
-        self.check_middlewares: Callable[[Entry[Service]], str] = lambda entry: ""
+        self.check_middlewares: Callable[[Entry[Service]], str] = unchecked
         self._transports = transports
         self._internal = internal
         self._ledger = ledger
