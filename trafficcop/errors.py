@@ -65,7 +65,7 @@ class Side(enum.Enum):
 
 
 class Kind(enum.Enum):
-    """Why a request failed. The value is the status Traefik answers (facts: `services.md` §7, `rules.md` §5 and §8)."""
+    """Why a request failed. `STATUSES` has what Traefik answers to each (`pkg/proxy/httputil/proxy.go`)."""
 
     BAD_REQUEST = "bad request"
     HEADERS_TOO_LARGE = "request header fields too large"

@@ -1,7 +1,7 @@
 """One request and one response, whatever the HTTP version; and `Handler`, the only joint of the data plane.
 
 Bytes are as on the wire. `Request.raw_path` and `Request.query` are what will be sent to a server; `Request.path` is
-the *routing path* that matchers see: percent-decoded except for reserved characters (facts: `rules.md` §5.12).
+the *routing path* that matchers see: percent-decoded except for reserved characters (Traefik `pkg/muxer/http/mux.go`).
 """
 
 from __future__ import annotations
