@@ -24,8 +24,7 @@ def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
     log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, sockets, directory))
-    logger.info("Server stopped")
-    logger.info("Shutting down")
+    logger.info("Stopped")
     return 0
 
 
@@ -41,8 +40,7 @@ async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
     worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], serving))
 
     def stop() -> None:
-        logger.info("I have to go...")
-        logger.info("Stopping server gracefully")
+        logger.info("Draining: requests under way may end, new connections are refused")
         notifier.stopping()
         worker.stop()
 

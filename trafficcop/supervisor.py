@@ -212,8 +212,7 @@ class Supervisor:
             self._control.send(signal.SIGHUP)
 
     def _begin_stop(self) -> None:
-        logger.info("I have to go...")
-        logger.info("Stopping server gracefully")
+        logger.info("Draining: requests under way may end, new connections are refused")
         self._is_stopping = True
         self._notifier.stopping()
         self._deadline = time.monotonic() + grace_seconds(self._launch.static) + _CLEANUP_SECONDS
@@ -235,8 +234,7 @@ class Supervisor:
             self._was_control_told = True
             self._control.send(signal.SIGTERM)
         else:
-            logger.info("Server stopped")
-            logger.info("Shutting down")
+            logger.info("Stopped")
             self._exit_code = 0
 
     def _stop_now(self, code: int) -> None:

@@ -15,7 +15,7 @@ from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.rules.ast import Node
 
-# Services that we answer ourselves: `api@internal`, `ping@internal` … (Traefik `pkg/server/service/internalhandler.go`).
+# Services that we answer ourselves: `api@internal`, `ping@internal` (`pkg/server/service/internalhandler.go`).
 INTERNAL = "internal"
 
 
