@@ -106,7 +106,6 @@ class Request:
     is_keep_alive: bool = True
     is_expecting_continue: bool = False
     marks: int = 0  # bits of `headers.py` that some field of this request carries
-    exchange: Exchange | None = None
     route: Route | None = None  # set by the router
     server: Target | None = None  # set by the forwarder
     origin: Origin | None = None  # of the server asked last
@@ -130,6 +129,8 @@ class Request:
         self.body = body
         self.path = raw_path
         self.peer: Peer = NOBODY if peer is None else peer
+        # No default of the class: mypyc leaves out None for what is a Protocol.
+        self.exchange: Exchange | None = None
 
     @property
     def target(self) -> bytes:
