@@ -70,10 +70,10 @@ class ResponseDecoder(Decoder):
         if self._has_bare_lf:
             head = _LINE_BREAK.sub(b"\r\n", head)
         status_line, _, raw = head.partition(b"\r\n")
+        if status_line[:5] != b"HTTP/" or not status_line[9:12].isdigit() or status_line[9:10] == b"0":
+            raise ProxyError(Kind.BAD_RESPONSE, "malformed status line")
         known = self._known = read_fields(raw)
         status = int(status_line[9:12])
-        if status < 100:
-            raise ProxyError(Kind.BAD_RESPONSE, "a status below 100")
         hop: list[Field] | None = known.hop
         response = Response(status, Headers.of_block(known.block, hop if hop is None else hop.copy()))
         marks = response.marks = known.marks
