@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from trafficcop.gotemplate.errors import TemplateError
 
 _BLANK = " \t\r\n"
-_OPEN = re.compile(r"\{\{(-(?=[ \t\r\n]))?[ \t\r\n]*+")
+_OPEN = re.compile(r"\{\{(-(?=[ \t\r\n]))?[ \t\r\n]*")
 _COMMENT = re.compile(r"/\*.*?\*/([ \t\r\n]+-)?\}\}", re.DOTALL)
-# Possessive: text without an end is found out in one pass.
-_ACTION = re.compile(r"""(?:"(?:\\.|[^"\\\n])*+"|`[^`]*+`|'(?:\\.|[^'\\\n])*+'|[^"`'{}]|\}(?!\})|\{)*+""", re.DOTALL)
+# The alternatives begin with different characters, so that text without an end is found out in one pass. (Possessive
+# quantifiers would say so, but Python 3.11.2, which Debian 12 has, gets them wrong.)
+_ACTION = re.compile(r"""(?:"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])*'|[^"`'{}]|\}(?!\})|\{)*""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
