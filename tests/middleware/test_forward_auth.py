@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.live import Seen, ask, backend, live, plain
+from tests.pieces import Pieces, body_of
 from tests.support import CONTEXT, Origin, build, make_request, run
 from trafficcop.config.middlewares import ForwardAuth
 from trafficcop.config.own import ForwardAuthCache
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import Body, Bytes
+from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.middleware import forward_auth
@@ -128,23 +128,9 @@ async def test_the_method_may_be_kept_and_the_address_may_hold_a_user() -> None:
     assert auth.last.headers.get_all(b"Authorization") == [b"Bearer x"]
 
 
-class Pieces(Body):
-    """A body that comes bit by bit."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        super().__init__(None)
-        self.pieces = [*pieces, b""]
-        self.is_closed = False
-
-    async def read(self) -> bytes:
-        return self.pieces.pop(0)
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-@pytest.mark.parametrize("body", [Bytes(b"12345"), Pieces(b"12", b"345")], ids=["whole", "streamed"])
-async def test_the_body_may_be_told(body: Body) -> None:
+@pytest.mark.parametrize("given", [b"12345", Pieces(b"12", b"345")], ids=["whole", "streamed"])
+async def test_the_body_may_be_told(given: bytes | Pieces) -> None:
+    body = body_of(given)
     auth, origin = Origin(), Origin()
     handler = guarded(auth, origin, forward_body=True, max_body_size=5)
     assert (await run(handler, make_request(method="POST", body=body)))[0] == 200
@@ -152,8 +138,9 @@ async def test_the_body_may_be_told(body: Body) -> None:
     assert origin.last.body.take() == b"12345"
 
 
-@pytest.mark.parametrize("body", [Bytes(b"123456"), Pieces(b"123", b"456")], ids=["whole", "streamed"])
-async def test_a_body_too_long_to_be_told(body: Body) -> None:
+@pytest.mark.parametrize("given", [b"123456", Pieces(b"123", b"456")], ids=["whole", "streamed"])
+async def test_a_body_too_long_to_be_told(given: bytes | Pieces) -> None:
+    body = body_of(given)
     auth, origin = Origin(), Origin()
     handler = guarded(auth, origin, forward_body=True, max_body_size=5)
     assert await run(handler, make_request(method="POST", body=body)) == (401, {}, b"")
@@ -168,7 +155,7 @@ async def test_the_answer_may_be_limited(limit: int | None, pieces: int, expecte
     body = Pieces(*[b"12"] * pieces)
 
     async def auth(request: Request) -> Response:
-        return Response(200, Headers(), Bytes(b"12") if pieces == 1 else body)
+        return Response(200, Headers(), Bytes(b"12") if pieces == 1 else body.stream())
 
     status, headers, _ = await run(guarded(auth, Origin(), max_response_body_size=limit), make_request())
     assert (status, headers) == (expected, {})
@@ -195,18 +182,13 @@ async def test_a_client_that_leaves_meanwhile_is_no_failure_of_the_server() -> N
 async def test_an_answer_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward_auth, "ANSWER_SECONDS", 0.01)
 
-    class Endless(Pieces):
-        async def read(self) -> bytes:
-            await asyncio.Event().wait()
-            return b""
-
-    body = Endless()
+    body = Pieces(is_endless=True)
 
     async def auth(request: Request) -> Response:
-        return Response(200, Headers(), body)
+        return Response(200, Headers(), body.stream())
 
     assert await run(guarded(auth, Origin()), make_request()) == (500, {}, b"")
-    assert body.is_closed
+    assert body.is_abandoned
 
 
 @pytest.mark.parametrize(
