@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trafficcop.config.providers import Providers
+
 # What decides between routers of equal priority when `providers.precedence` is not given: earlier wins.
-PRECEDENCE = (
-    "kubernetesgateway",
-    "kubernetescrd",
-    "kubernetes",
-    "kubernetesingressnginx",
-    "swarm",
-    "docker",
-    "file",
-    "redis",
-    "knative",
-    "consul",
-    "consulcatalog",
-    "nomad",
-    "etcd",
-    "ecs",
-    "http",
-    "zookeeper",
-    "rest",
-)
+PRECEDENCE = Providers().precedence
 
 
 def qualify(name: str, provider: str) -> str:

@@ -273,7 +273,7 @@ class RequestDecoder(Decoder):
         self.ready: list[Request] = []  # hardly ever two: a deque alone takes 700 bytes of each idle connection
 
     def _new_parser(self) -> Any:
-        parser = httptools.HttpRequestParser(_NOBODY)
+        parser = httptools.HttpRequestParser(UNHEARD)
         # HTTP/1.2 is served as 1.1 (RFC 9110 §2.5); which other versions are not is decided by `apply_version`.
         parser.set_dangerous_leniencies(lenient_version=True)
         return parser
@@ -364,8 +364,8 @@ class RequestDecoder(Decoder):
         return data
 
 
-class _Nobody:
+class Unheard:
     """Nobody listens to the parser: it only judges."""
 
 
-_NOBODY = _Nobody()
+UNHEARD = Unheard()

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
 
 from trafficcop.http.headers import DATE, Field, Headers
 from trafficcop.http.messages import Response
+from trafficcop.http.status import STATUS_TEXT
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
-# Go writes its own reason phrases whatever the server said (net/http `StatusText`).
-_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus} | {
-    413: b"Request Entity Too Large",
-    414: b"Request URI Too Long",
-    416: b"Requested Range Not Satisfiable",
-    418: b"I'm a teapot",
-    499: b"Client Closed Request",
-}
+# 499 is nobody's standard: Traefik has it from nginx.
+_REASONS = STATUS_TEXT | {499: b"Client Closed Request"}
 _STATUS_LINES: dict[int, bytes] = {}
 
 
 def reason_of(status: int) -> bytes:
-    """The reason phrase; `status code N` for numbers without one, as Go writes it."""
+    """The reason phrase, whatever the server said; `status code N` for numbers without one, as Go writes it."""
     return _REASONS.get(status) or b"status code %d" % status
 
 

@@ -9,7 +9,7 @@ import httptools
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
-from trafficcop.http.h1 import Decoder
+from trafficcop.http.h1 import UNHEARD, Decoder
 from trafficcop.http.h1_fields import read_fields
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
@@ -31,7 +31,7 @@ class ResponseDecoder(Decoder):
     _malformed: Kind = Kind.BAD_RESPONSE
 
     def _new_parser(self) -> Any:
-        parser = httptools.HttpResponseParser(_NOBODY)
+        parser = httptools.HttpResponseParser(UNHEARD)
         # What servers in the field do, and what cannot make an answer mean two things: our clients get our own framing.
         parser.set_dangerous_leniencies(lenient_version=True, lenient_optional_cr_before_lf=self._has_bare_lf)
         return parser
@@ -132,10 +132,3 @@ def _drop_connection_fields(response: Response, connection: bytes) -> None:
         name = token.strip()
         if is_option(name):
             response.headers.remove(name)
-
-
-class _Nobody:
-    """Nobody listens to the parser: it only judges."""
-
-
-_NOBODY = _Nobody()
