@@ -27,14 +27,11 @@ from trafficcop.control.streams import (
     TCP_MIDDLEWARES,
     TCP_ROUTERS,
     TCP_SERVICES,
-    UDP_ROUTERS,
-    UDP_SERVICES,
     StreamRouter,
     StreamServices,
-    UDPRouterEntry,
     check_tcp_routers,
-    check_udp_routers,
 )
+from trafficcop.control.udp import UDP_ROUTERS, UDP_SERVICES, UDPRouterEntry, check_udp_routers
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report

@@ -13,7 +13,8 @@ from trafficcop.config.stream import TCPMiddleware, TCPService, UDPService
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import provider_of, qualify
 from trafficcop.control.spread import RouterEntry, service_of
-from trafficcop.control.streams import StreamRouter, UDPRouterEntry
+from trafficcop.control.streams import StreamRouter
+from trafficcop.control.udp import UDPRouterEntry
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Observability
 from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceInfo

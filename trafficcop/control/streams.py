@@ -1,4 +1,4 @@
-"""TCP and UDP objects: the checks that can be made before anything serves them (`pkg/server/router/{tcp,udp}`)."""
+"""TCP objects, and what UDP ones share with them: what can be checked before they serve (`pkg/server/router/tcp`)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from trafficcop.rules.errors import RuleError
 TCP_ROUTERS = ("tcp", "routers")
 TCP_SERVICES = ("tcp", "services")
 TCP_MIDDLEWARES = ("tcp", "middlewares")
-UDP_ROUTERS = ("udp", "routers")
-UDP_SERVICES = ("udp", "services")
 _DEEPEST = 100
 
 
@@ -42,16 +40,6 @@ class StreamRouter(Entry[TCPRouter]):
         self.entry_points: tuple[str, ...] = config.entry_points
         self.middlewares = qualify_all(config.middlewares, provider_of(name))
         self.priority = config.priority
-        self.using: list[str] = []
-
-
-class UDPRouterEntry(Entry[UDPRouter]):
-    """A UDP router while it is checked."""
-
-    __slots__ = ("using",)
-
-    def __init__(self, name: str, config: UDPRouter) -> None:
-        super().__init__(UDP_ROUTERS, name, config)
         self.using: list[str] = []
 
 
@@ -155,7 +143,7 @@ def check_tcp_routers(
         if entry.is_disabled:
             continue
         entry.entry_points = entry.entry_points or entry_points.defaults
-        entry.using = _bound(entry, entry.entry_points, entry_points.tcp, ledger)
+        entry.using = bound(entry, entry.entry_points, entry_points.tcp, ledger)
         if entry.config.service:
             services.check_named(entry, entry.config.service)
         else:
@@ -165,21 +153,7 @@ def check_tcp_routers(
         _check_middlewares(entry, middlewares, ledger)
 
 
-def check_udp_routers(
-    routers: Mapping[str, UDPRouterEntry], entry_points: EntryPoints, services: StreamServices, ledger: Ledger
-) -> None:
-    for entry in routers.values():
-        if entry.is_disabled:
-            continue
-        wanted = entry.config.entry_points or tuple(sorted(entry_points.udp))
-        entry.using = _bound(entry, wanted, entry_points.udp, ledger)
-        if entry.config.service:
-            services.check_named(entry, entry.config.service)
-        else:
-            ledger.fail(entry, "the service is missing on the udp router")
-
-
-def _bound(
+def bound(
     entry: Entry[TCPRouter] | Entry[UDPRouter], wanted: tuple[str, ...], known: frozenset[str], ledger: Ledger
 ) -> list[str]:
     """The entry points that exist, of those a router wants."""
