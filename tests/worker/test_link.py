@@ -15,7 +15,8 @@ from trafficcop.proxy.forward import Forward
 from trafficcop.router.bucket import Candidate
 from trafficcop.router.http import HTTPRouter
 from trafficcop.service.load_balancer import LoadBalancer
-from trafficcop.worker.link import Linked, Linker
+from trafficcop.worker.link import Linker
+from trafficcop.worker.linked import Linked
 from trafficcop.worker.runtime import Runtime
 
 ROUTERS = 60

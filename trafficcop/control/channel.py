@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan import frames
@@ -211,6 +211,10 @@ class _Session:
         return True
 
 
+# What others refer to comes first.
+_STREAM_FIELDS = ("tcp_transports", "tcp_middlewares", "tcp_services", "tcp_routers", "udp_services", "udp_routers")
+
+
 def parts_of(plan: Plan) -> Iterator[PlanPart]:
     """The plan in slices; what others refer to comes first, the routers last. A plan of nothing is one empty part."""
     version = plan.version
@@ -222,6 +226,10 @@ def parts_of(plan: Plan) -> Iterator[PlanPart]:
         yield PlanPart(version, services=tuple(services))
     for routers in _slices(plan.routers):
         yield PlanPart(version, routers=tuple(routers))
+    for name in _STREAM_FIELDS:
+        for objects in _slices(getattr(plan, name)):
+            fields: dict[str, Any] = {name: tuple(objects)}
+            yield PlanPart(version, **fields)
     yield PlanPart(version, is_last=True)
 
 

@@ -8,6 +8,14 @@ from dataclasses import field
 from trafficcop.config.dynamic import ServersTransport
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
+from trafficcop.plan.streams import (
+    TCPMiddlewarePlan,
+    TCPRouterPlan,
+    TCPServicePlan,
+    TCPTransportPlan,
+    UDPRouterPlan,
+    UDPServicePlan,
+)
 
 # === control → worker ===
 
@@ -21,6 +29,12 @@ class PlanPart:
     services: tuple[ServicePlan, ...] = ()
     middlewares: tuple[MiddlewarePlan, ...] = ()
     transports: Mapping[str, ServersTransport] = field(default_factory=dict)
+    tcp_transports: tuple[TCPTransportPlan, ...] = ()
+    tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
+    tcp_services: tuple[TCPServicePlan, ...] = ()
+    tcp_routers: tuple[TCPRouterPlan, ...] = ()
+    udp_services: tuple[UDPServicePlan, ...] = ()
+    udp_routers: tuple[UDPRouterPlan, ...] = ()
     is_last: bool = False
 
 

@@ -13,6 +13,14 @@ from trafficcop.config.dynamic import ServersTransport, Service
 from trafficcop.config.entry_points import EncodedCharacters
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
+from trafficcop.plan.streams import (
+    TCPMiddlewarePlan,
+    TCPRouterPlan,
+    TCPServicePlan,
+    TCPTransportPlan,
+    UDPRouterPlan,
+    UDPServicePlan,
+)
 from trafficcop.rules.ast import Node
 
 # Services that we answer ourselves: `api@internal`, `ping@internal` (`pkg/server/service/internalhandler.go`).
@@ -78,3 +86,9 @@ class Plan:
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     middlewares: Mapping[str, MiddlewarePlan] = field(default_factory=dict)
     transports: Mapping[str, ServersTransport] = field(default_factory=dict)  # qualified; `default@internal` always
+    tcp_transports: tuple[TCPTransportPlan, ...] = ()
+    tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
+    tcp_services: tuple[TCPServicePlan, ...] = ()
+    tcp_routers: tuple[TCPRouterPlan, ...] = ()
+    udp_services: tuple[UDPServicePlan, ...] = ()
+    udp_routers: tuple[UDPRouterPlan, ...] = ()

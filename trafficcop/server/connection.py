@@ -23,7 +23,7 @@ from trafficcop.http.h1_encode import (
     encode_switch,
 )
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Peer, Request, Response
+from trafficcop.http.messages import Peer, Request, Response, Tunnel
 from trafficcop.server.odd import read_odd
 from trafficcop.server.peer import peer_of
 
@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         "_keeps_alive",
         "_listener",
         "_opened_at",
+        "_pipeline",
         "_request",
         "_served",
         "_transport",
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
         self._is_reading_paused = False  # reading, because too many requests wait
         self._keeps_alive = True
         self._opened_at = 0.0
+        self._pipeline = listener.pipeline
         self._served = 0
         self.deadline = NEVER
         self.is_congested = False
@@ -103,6 +105,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         if self.peer is None:
             self.peer = peer_of(self._transport)
+        elif self.peer.is_tls:
+            self._pipeline = self._listener.secure
         self._opened_at = monotonic()
         listener = self._listener
         if not listener.appends_forwarded_for:
@@ -215,7 +219,7 @@ class Connection(asyncio.Protocol):
         if self.peer is not None:
             request.peer = self.peer
         request.exchange = self
-        self._drive.start(listener.pipeline.serve(self, request))
+        self._drive.start(self._pipeline.serve(self, request))
 
     def _on_served(self, error: BaseException | None) -> None:
         request, self._request = self._request, None
@@ -282,8 +286,9 @@ class Connection(asyncio.Protocol):
             return
         self.is_started = True
         self._is_chunked = False
-        if response.tunnel is not None:
-            self._switch(request, response, transport)
+        tunnel = response.tunnel
+        if tunnel is not None:
+            self._switch(tunnel, response, transport)
             return
         status = response.status
         if status == 204 or status == 304 or status < 200:
@@ -340,11 +345,8 @@ class Connection(asyncio.Protocol):
             self._drained = Wakeup()
             await self._drained
 
-    def _switch(self, request: Request, response: Response, transport: asyncio.Transport) -> None:
+    def _switch(self, tunnel: Tunnel, response: Response, transport: asyncio.Transport) -> None:
         """101: what follows are raw bytes, relayed until both sides are done."""
-        tunnel = response.tunnel
-        if tunnel is None:
-            return
         transport.write(encode_switch(response.headers))
         self._is_closing = True
         self.deadline = NEVER

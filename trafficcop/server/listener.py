@@ -8,9 +8,10 @@ from time import monotonic
 
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.http.deadlines import NEVER, Deadlines
-from trafficcop.http.messages import Handler, Peer
+from trafficcop.http.messages import Peer
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
+from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.observer import AccessObserver
 from trafficcop.server.pipeline import Pipeline
 from trafficcop.server.preface import PrefaceConnection, ProxyProtocol
@@ -22,7 +23,7 @@ BACKLOG = 4096
 
 
 class Listener:
-    """Accepts on the sockets of one entry point; its pipeline's handler is swapped by a reload."""
+    """Accepts on the sockets of one entry point; `install` swaps its routes. `secure` is for what came by TLS."""
 
     __slots__ = (
         "_deadlines",
@@ -40,6 +41,8 @@ class Listener:
         "name",
         "pipeline",
         "read_timeout",
+        "routes",
+        "secure",
         "write_timeout",
     )
 
@@ -48,13 +51,16 @@ class Listener:
         name: str,
         entry_point: EntryPoint,
         sock: socket.socket,
-        handler: Handler,
+        routes: EntryRoutes,
         deadlines: Deadlines,
         observer: AccessObserver | None = None,
     ) -> None:
         timeouts = entry_point.transport.responding_timeouts
         self.name = name
-        self.pipeline = Pipeline(Admission(entry_point), handler, observer)
+        self.routes = routes
+        admission = Admission(entry_point)
+        self.pipeline = Pipeline(admission, routes.http, observer)
+        self.secure = Pipeline(admission, routes.https, observer)
         self.connections: set[Connection] = set()
         self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
         self.read_timeout = timeouts.read_timeout.seconds or NEVER
@@ -75,6 +81,12 @@ class Listener:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self.accept, sock=self._socket.dup(), backlog=BACKLOG)
+
+    def install(self, routes: EntryRoutes) -> None:
+        """From now on new requests and new connections go by these."""
+        self.routes = routes
+        self.pipeline.handler = routes.http
+        self.secure.handler = routes.https
 
     def accept(self) -> asyncio.Protocol:
         """The protocol of a new connection."""

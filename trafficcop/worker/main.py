@@ -22,7 +22,8 @@ from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry import log
 from trafficcop.worker.channel import Channel
-from trafficcop.worker.link import Linked, Linker
+from trafficcop.worker.link import Linker
+from trafficcop.worker.linked import Linked
 from trafficcop.worker.runtime import Runtime
 from trafficcop.worker.slices import in_slices
 

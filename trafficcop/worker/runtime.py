@@ -18,7 +18,8 @@ from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
-from trafficcop.worker.link import Linked, Linker, not_found
+from trafficcop.worker.link import NO_ROUTES, Linker
+from trafficcop.worker.linked import Linked
 
 _log = get_logger(__name__)
 _POLL_SECONDS = 0.05
@@ -68,7 +69,7 @@ class Runtime:
         """Serve the entry point `name` on a bound TCP socket."""
         observer = None if self._access is None else AccessObserver(self._access, name)
         entry_point = self._static.entry_points[name]
-        self.listeners[name] = Listener(name, entry_point, sock, not_found, self._deadlines, observer)
+        self.listeners[name] = Listener(name, entry_point, sock, NO_ROUTES, self._deadlines, observer)
 
     async def start(self) -> None:
         for listener in self.listeners.values():
@@ -88,7 +89,7 @@ class Runtime:
             if service in linked.balancers:
                 linked.balancers[service].set_down(down)
         for name, listener in self.listeners.items():
-            listener.pipeline.handler = linked.handlers.get(name, not_found)
+            listener.install(linked.routes.get(name, NO_ROUTES))
         self._pools.keep_only(linked.pools)
         return iter(()) if before is None else before.retire()
 

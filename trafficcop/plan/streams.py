@@ -1,0 +1,58 @@
+"""The part of a Plan that is about TCP and UDP. Names are qualified, what is broken was left out."""
+
+from __future__ import annotations
+
+from trafficcop.config.lazy import dataclass
+from trafficcop.config.stream import TCPMiddleware, TCPServersTransport, TCPService, UDPService
+from trafficcop.rules.ast import Node
+
+
+@dataclass(frozen=True, slots=True)
+class TCPRouterPlan:
+    """One TCP router on one entry point. Tried by `priority` descending, then `rank` ascending, then name."""
+
+    name: str
+    entry_point: str
+    rule: Node
+    syntax: str  # "v2" or "v3"
+    priority: int
+    rank: int
+    middlewares: tuple[str, ...]
+    service: str
+    is_catch_all: bool = False  # its rule is HostSNI(`*`) and nothing else
+    is_tls: bool = False
+    is_passthrough: bool = False
+    tls_options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TCPServicePlan:
+    name: str
+    service: TCPService
+
+
+@dataclass(frozen=True, slots=True)
+class TCPMiddlewarePlan:
+    name: str
+    middleware: TCPMiddleware
+
+
+@dataclass(frozen=True, slots=True)
+class TCPTransportPlan:
+    name: str
+    transport: TCPServersTransport
+
+
+@dataclass(frozen=True, slots=True)
+class UDPRouterPlan:
+    """One UDP router on one entry point."""
+
+    name: str
+    entry_point: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class UDPServicePlan:
+    name: str
+    service: UDPService

@@ -1,0 +1,205 @@
+"""Services and middlewares of a plan become Handlers, each service once, however many routers name it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from trafficcop.config.dynamic import LoadBalancer as LoadBalancerOptions
+from trafficcop.config.dynamic import Server as ServerOptions
+from trafficcop.config.dynamic import Service
+from trafficcop.config.middlewares import Middleware
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.messages import Handler, Ready, Request, Response, Target, text_response
+from trafficcop.middleware import MIDDLEWARES
+from trafficcop.middleware.context import MiddlewareContext, check_fetchable
+from trafficcop.plan.messages import PlanPart
+from trafficcop.plan.model import MiddlewarePlan, ServicePlan
+from trafficcop.proxy.forward import Forward, Unforwardable
+from trafficcop.proxy.observed import Observed
+from trafficcop.proxy.origin import Limits, Origin
+from trafficcop.proxy.pool import Pools
+from trafficcop.service.algorithms import Server
+from trafficcop.service.internal import NoopHandler, PingHandler
+from trafficcop.service.load_balancer import LoadBalancer
+from trafficcop.service.weighted import Child, highest_random_weight, weighted
+from trafficcop.store.interface import Store
+from trafficcop.worker.linked import Linked
+
+API_SOCKET = "api.sock"
+_API_SERVICES = ("api@internal", "dashboard@internal", "rest@internal", "prometheus@internal")
+
+
+class ServiceLinker:
+    """Takes transports, middlewares and services as they come, and links what a router asks for."""
+
+    def __init__(
+        self,
+        static: StaticConfiguration,
+        pools: Pools,
+        ping: PingHandler,
+        runtime_dir: Path | None,
+        store: Store,
+        linked: Linked,
+    ) -> None:
+        self._pools = pools
+        self._runtime_dir = runtime_dir
+        access = static.access_log
+        self._has_access_log = access is not None
+        self._has_origin_headers = access is not None and access.format == "json"
+        self._store = store
+        self._linked = linked
+        self._uses: Counter[str] = Counter()  # of each middleware
+        self._services: dict[str, ServicePlan] = {}
+        self._middlewares: dict[str, MiddlewarePlan] = {}
+        self._limits: dict[str, Limits] = {}
+        self._handlers: dict[str, Handler] = {"noop@internal": NoopHandler(), "ping@internal": ping}
+
+    def take(self, part: PlanPart) -> None:
+        """What stands in a part besides routers; nothing is linked yet."""
+        for name, transport in part.transports.items():
+            self._limits[name] = Limits.of(transport)
+        for middleware in part.middlewares:
+            self._middlewares[middleware.name] = middleware
+        for service in part.services:
+            self._services[service.name] = service
+
+    def handlers(self) -> list[Handler]:
+        """Every service linked so far."""
+        return list(self._handlers.values())
+
+    def clear(self) -> list[object]:
+        """Forget what was only needed to link; the pieces are for the caller to free."""
+        pieces: list[object] = [*self._services.values(), *self._middlewares.values()]
+        self._services, self._middlewares, self._handlers = {}, {}, {}
+        return pieces
+
+    # === middlewares ===
+
+    def middleware(self, name: str, next: Handler) -> Handler:
+        """The middleware in front of `next`. KeyError when the plan lacks it: a bug of the compiler."""
+        middleware: Middleware = self._middlewares[name].middleware
+        for key in MIDDLEWARES:
+            config = getattr(middleware, key)
+            if config is not None:
+                return self.build(key, config, name, next)
+        raise ValueError(f"middleware {name} has no type this version knows")
+
+    def build(self, key: str, config: object, name: str, next: Handler) -> Handler:
+        """A middleware of the registry, by its field name in `config.middlewares.Middleware`."""
+        # Every worker links the same parts in the same order, so they agree on the scope.
+        self._uses[name] += 1
+        scope = f"{self._linked.version} {self._uses[name]} {name}"
+        context = MiddlewareContext(name, self.service, self.middleware, self._store, self._fetch, scope)
+        return MIDDLEWARES[key](config, context, next)
+
+    def _fetch(self, url: str, timeout: float) -> Handler:
+        check_fetchable(url)
+        pool = self._pools.get(Origin.of(url), Limits(dial_timeout=timeout, response_header_timeout=timeout))
+        self._linked.pools.add(pool)
+        return Forward(pool, Target("", url))
+
+    # === services ===
+
+    def service(self, name: str) -> Handler:
+        """The handler of a service, its own middlewares in front; linked once."""
+        handler = self._handlers.get(name)
+        if handler is None:
+            handler = self._handlers[name] = self._link_service(name)
+        return handler
+
+    def _link_service(self, name: str) -> Handler:
+        if name in _API_SERVICES:
+            return self._link_control()
+        service = self._services[name].service
+        handler: Handler
+        if service.load_balancer is not None:
+            handler = self._link_load_balancer(name, service.load_balancer)
+        elif service.weighted is not None:
+            handler = self._link_weighted(name, service)
+        elif service.highest_random_weight is not None:
+            options = service.highest_random_weight
+            children = [
+                self._child(child.name, child.weight, options.health_check is not None) for child in options.services
+            ]
+            handler = highest_random_weight(name, children)
+        else:
+            raise ValueError(f"service {name} has no type this version knows")
+        if isinstance(handler, LoadBalancer):
+            self._linked.balancers[name] = handler
+        for middleware in reversed(service.middlewares):
+            handler = self.middleware(middleware, handler)
+        return handler
+
+    def _link_weighted(self, name: str, service: Service) -> LoadBalancer:
+        options = service.weighted
+        if options is None:
+            raise ValueError(f"service {name} is not weighted")
+        children = [
+            self._child(child.name, child.weight, options.health_check is not None) for child in options.services
+        ]
+        return weighted(name, children, options.sticky)
+
+    def _child(self, name: str, weight: int, follows_health: bool) -> Child:
+        handler = self.service(name)
+        return Child(name, weight, handler, self._linked.balancers.get(name) if follows_health else None)
+
+    def _link_load_balancer(self, name: str, options: LoadBalancerOptions) -> LoadBalancer:
+        limits = self._limits[options.servers_transport or "default@internal"]
+        servers = [
+            Server(server.url, server.weight, self._link_server(name, options, server, limits), server.fenced)
+            for server in options.servers
+        ]
+        return LoadBalancer(name, servers, options.strategy or "wrr", options.sticky)
+
+    def _link_server(
+        self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
+    ) -> Handler:
+        handler = self._link_forward(service, options, server, limits)
+        return Observed(handler, has_headers=self._has_origin_headers) if self._has_access_log else handler
+
+    def _link_forward(
+        self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
+    ) -> Handler:
+        target = Target(service, server.url)
+        parts = urlsplit(server.url)
+        if parts.scheme.lower() != "http":
+            return Unforwardable(target, parts.scheme)
+        pool = self._pools.get(Origin.of(server.url), limits)
+        self._linked.pools.add(pool)
+        host = None if options.pass_host_header else parts.netloc.rpartition("@")[2].encode()
+        return Forward(pool, target, host, parts.path.encode() if server.preserve_path else b"")
+
+    def _link_control(self) -> Handler:
+        """The API and its kin live in the control process: forward to its Unix socket."""
+        if self._runtime_dir is None:
+            return _unavailable
+        origin = Origin("http", "localhost", 80, str(self._runtime_dir / API_SOCKET))
+        pool = self._pools.get(origin, Limits())
+        self._linked.pools.add(pool)
+        return ControlForward(Forward(pool, Target("api@internal", "")))
+
+
+class ControlForward:
+    """The control process as a server: while it restarts the answer is 503, and no server is to blame in the log."""
+
+    __slots__ = ("_forward",)
+
+    def __init__(self, forward: Handler) -> None:
+        self._forward = forward
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            response = await self._forward(request)
+        except ProxyError as error:
+            if error.kind is Kind.UNREACHABLE:
+                return text_response(503, b"the control process is restarting")
+            raise
+        request.server = None
+        return response
+
+
+def _unavailable(request: Request) -> Ready:
+    return Ready(text_response(503, b"there is no control process"))
