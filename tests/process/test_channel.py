@@ -46,13 +46,18 @@ async def control(tmp_path: Path) -> AsyncIterator[Control]:
 class Worker:
     def __init__(self, path: Path, index: int = 0, pid: int = 100) -> None:
         self.version = 0
-        self.channel = WorkerChannel(path, lambda: Hello(index, pid, self.version))
+        self.health: list[Health] = []  # told before the last part of the newest plan
+        self.channel = WorkerChannel(path, lambda: Hello(index, pid, self.version, tuple(self.health)))
         self.messages = self.channel.messages()
 
     async def plan(self) -> tuple[int, int]:
         """The version and the number of services of the next whole plan."""
         count, version = 0, 0
+        self.health = []
         async for message in self.messages:
+            if isinstance(message, Health):
+                self.health.append(message)
+                continue
             if not isinstance(message, PlanPart):
                 raise TypeError(message)
             count = count + len(message.services) if message.version == version else len(message.services)
@@ -113,7 +118,7 @@ async def test_every_new_worker_gets_the_whole_state(control: Control, worker: W
     for index in (1, 2):
         late = Worker(tmp_path / "control.sock", index, 100 + index)
         assert await late.plan() == (1, 5)
-        assert await anext(late.messages) == Health("s1@file", frozenset({"http://a"}))
+        assert late.health == [Health("s1@file", frozenset({"http://a"}))]
         await late.close()
 
 
@@ -123,6 +128,32 @@ async def test_health_follows_the_plan_it_belongs_to(control: Control, worker: W
     for down in (frozenset({"http://a"}), frozenset[str]()):
         control.channel.push_health(Health("s1@file", down))
         assert await anext(worker.messages) == Health("s1@file", down)
+
+
+async def test_services_of_the_same_name_have_each_their_health(control: Control, worker: Worker) -> None:
+    given = [Health("s1@file", frozenset({"a"}), protocol) for protocol in ("http", "tcp", "udp")]
+    for health in given:
+        control.channel.push_health(health)
+    control.channel.push(plan_of(1, 5))
+    for health in given:
+        control.channel.push_health(health)
+    assert await worker.plan() == (1, 5)
+    assert worker.health == given
+
+
+async def test_control_learns_what_a_worker_knows(tmp_path: Path) -> None:
+    learned: asyncio.Queue[Health] = asyncio.Queue()
+    channel = Channel(tmp_path / "control.sock", lambda: None, learned.put_nowait)
+    await channel.start()
+    worker = Worker(tmp_path / "control.sock")
+    worker.health = [Health("s@file", frozenset({"http://a"})), Health("t@file", frozenset({"b:1"}), "tcp")]
+    asking = asyncio.ensure_future(anext(worker.messages))
+    assert [await learned.get(), await learned.get()] == worker.health
+    asking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asking
+    await worker.close()
+    await channel.close()
 
 
 async def test_a_worker_that_left_is_forgotten_but_not_its_successor(control: Control, tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ class ServerHealthCheck:
 
     follow_redirects: bool = True
     headers: Mapping[str, str] = mapping()
+    healthy_threshold: int | None = None  # ours; 1
     hostname: str = ""
     interval: Duration = Duration.of("30s")
     method: str = ""
@@ -120,6 +121,7 @@ class ServerHealthCheck:
     status: int = 0
     timeout: Duration = Duration.of("5s")
     unhealthy_interval: Duration | None = None
+    unhealthy_threshold: int | None = None  # ours; 1
 
 
 @dataclass(frozen=True, slots=True)

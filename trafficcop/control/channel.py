@@ -33,12 +33,16 @@ class WorkerState:
 
 
 class Channel:
-    """Serves any number of workers on one Unix socket. `on_change` is called when a worker's state has changed."""
+    """Serves any number of workers on one Unix socket. `on_change` is called when a worker's state has changed,
+    `on_health` with what a worker that comes from an earlier control process holds to be down."""
 
-    def __init__(self, path: Path, on_change: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, on_change: Callable[[], None], on_health: Callable[[Health], None] | None = None
+    ) -> None:
         self.workers: dict[int, WorkerState] = {}
         self._path = path
         self._on_change = on_change
+        self._on_health = on_health
         self._outbox = _Outbox()
         self._sessions: set[_Session] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -63,7 +67,7 @@ class Channel:
 
     def push_health(self, health: Health) -> None:
         """Say which servers of a service are down, now and to every worker to come."""
-        self._outbox.health[health.service] = health
+        self._outbox.health[health.key] = health
         self._wake()
 
     def _wake(self) -> None:
@@ -109,6 +113,9 @@ class Channel:
         state = self.workers.get(message.worker)
         if isinstance(message, Hello):
             self.workers[message.worker] = WorkerState(message.worker, message.pid, message.version)
+            if self._on_health is not None:
+                for health in message.health:
+                    self._on_health(health)
         elif state is None:
             return
         elif isinstance(message, Ack):
@@ -130,7 +137,7 @@ class _Outbox:
 
     def __init__(self, plan: Plan | None = None) -> None:
         self.plan = plan
-        self.health: dict[str, Health] = {}
+        self.health: dict[tuple[str, str], Health] = {}
         self._frames: list[bytes] = []
         self._parts = iter(()) if plan is None else parts_of(plan)
 
@@ -154,7 +161,7 @@ class _Session:
         self._reader = reader
         self._writer = writer
         self._sent: _Outbox | None = None
-        self._told: dict[str, Health] = {}
+        self._told: dict[tuple[str, str], Health] = {}
 
     async def serve(self) -> None:
         hello = await frames.read(self._reader)
@@ -190,16 +197,23 @@ class _Session:
             if outbox is not self._sent and not await self._send_plan(outbox):
                 self.news.set()  # a newer plan came in the middle of this one
                 continue
-            for service, health in outbox.health.items():
-                if self._told.get(service) is not health:
-                    self._told[service] = health
-                    self._writer.write(frames.encode(health))
+            self._send_health(outbox)
             await self._writer.drain()
+
+    def _send_health(self, outbox: _Outbox) -> None:
+        for key, health in outbox.health.items():
+            if self._told.get(key) is not health:
+                self._told[key] = health
+                self._writer.write(frames.encode(health))
 
     async def _send_plan(self, outbox: _Outbox) -> bool:
         """Send every part, giving way to the others in between; False when a newer plan made this one idle."""
+        self._told = {}
         index = 0
         while (frame := outbox.frame(index)) is not None:
+            if outbox.frame(index + 1) is None:
+                # Before the part that puts the plan in force, which begins with what is known of its servers.
+                self._send_health(outbox)
             self._writer.write(frame)
             await self._writer.drain()
             await asyncio.sleep(0)
@@ -207,7 +221,6 @@ class _Session:
                 return False
             index += 1
         self._sent = outbox
-        self._told = {}  # the balancers of a new plan hold every server to be up
         return True
 
 

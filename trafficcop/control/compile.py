@@ -71,7 +71,7 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     books = _open(merged, broken, entry_points)
     plan = _compile_http(static, merged, books, options, rules, entry_points, ledger)
     _check_streams(merged, books, options, rules, entry_points, ledger)
-    return plan, report(books, ledger.issues)
+    return plan, report(books, ledger.issues, plan.services)
 
 
 def _broken(issues: Iterable[Issue]) -> Broken:

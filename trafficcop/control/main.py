@@ -17,6 +17,8 @@ from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
 from trafficcop.control.file_places import FilePlaces
+from trafficcop.control.health import HealthChecks
+from trafficcop.control.http_checks import http_checks
 from trafficcop.control.launch import Launch
 from trafficcop.control.names import qualify
 from trafficcop.control.places import STATIC, Places
@@ -26,6 +28,7 @@ from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
+from trafficcop.plan.messages import Health
 from trafficcop.providers.file import FileProvider
 from trafficcop.telemetry import log
 
@@ -49,7 +52,8 @@ class Control:
         self._launch = launch
         self._directory = directory
         self._report_ready = report_ready
-        self._channel = Channel(directory / "control.sock", self._note_workers)
+        self._health = HealthChecks(self._tell_health, (http_checks,))
+        self._channel = Channel(directory / "control.sock", self._note_workers, self._health.learn)
         self._providers = build_providers(launch)
         required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""
         self._watcher = Watcher(launch.static, self._publish, required=required)
@@ -75,6 +79,7 @@ class Control:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(stopping, *tasks, return_exceptions=True)
+            await self._health.close()
             await self._channel.close()
 
     def stop(self) -> None:
@@ -118,6 +123,7 @@ class Control:
         self.state.publish(plan, report, configurations, issues)
         if is_news:
             self._channel.push(plan)
+            self._health.update(plan)
             logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
         gc.enable()  # off until now: there was no garbage, but much to look at
 
@@ -138,6 +144,10 @@ class Control:
             if issue not in self._told:
                 logger.log(logging.WARNING if issue.is_warning else logging.ERROR, "%s", issue)
         self._told = frozenset(issues)
+
+    def _tell_health(self, health: Health) -> None:
+        self._channel.push_health(health)
+        self.state.note_health(health)
 
     def _note_workers(self) -> None:
         self.state.workers = tuple(self._channel.workers[index] for index in sorted(self._channel.workers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,12 +36,13 @@ class Books:
     udp_services: dict[str, Entry[UDPService]]
 
 
-def report(books: Books, issues: Iterable[Issue]) -> Report:
+def report(books: Books, issues: Iterable[Issue], served: Container[str] = frozenset()) -> Report:
+    """`served`: the HTTP services that requests can reach, by way of others, too."""
     _note_users(books)
     observed: dict[Observability, RouterObservability] = {}
     return Report(
         routers={name: _router(entry, observed) for name, entry in books.routers.items()},
-        services={name: _service(entry) for name, entry in books.services.items()},
+        services={name: _service(entry, name in served) for name, entry in books.services.items()},
         middlewares={name: _middleware(entry) for name, entry in books.middlewares.items()},
         tcp_routers={name: _tcp_router(entry) for name, entry in books.tcp_routers.items()},
         tcp_services={name: _tcp_service(entry) for name, entry in books.tcp_services.items()},
@@ -97,10 +98,10 @@ def _shown(given: Observability, observed: dict[Observability, RouterObservabili
     return shown
 
 
-def _service(entry: Entry[Service]) -> ServiceInfo:
+def _service(entry: Entry[Service], is_served: bool) -> ServiceInfo:
     balancer = entry.config.load_balancer
     # As in Traefik: servers are up until a check says otherwise, those of a service that nobody uses have no status.
-    if balancer is None or not entry.used_by or entry.is_disabled:
+    if balancer is None or not is_served:
         return _info(entry)
     status = {server.url: _UP for server in balancer.servers}
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)

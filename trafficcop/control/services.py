@@ -16,6 +16,7 @@ from trafficcop.config.dynamic import (
 )
 from trafficcop.config.shared import WeightedService
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.http_checks import mistakes
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
 from trafficcop.control.server_urls import url_error
@@ -158,6 +159,9 @@ class Services:
                 ledger.tell(entry, text, "loadBalancer", "servers", index, "url")
         if first:
             return first
+        if balancer.health_check is not None:
+            for option, mistake in mistakes(balancer.health_check):
+                ledger.tell(entry, mistake, "loadBalancer", "healthCheck", option)
         if balancer.servers_transport:
             name = qualify(balancer.servers_transport, provider_of(entry.name))
             if name not in self._transports:

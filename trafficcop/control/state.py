@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import WorkerState
 from trafficcop.errors import Issue
+from trafficcop.plan.messages import Health
 from trafficcop.plan.model import Plan
-from trafficcop.plan.report import Report
+from trafficcop.plan.report import Report, ServiceInfo
 
 
 class State:
@@ -22,6 +24,7 @@ class State:
         self.configurations: Mapping[str, DynamicConfiguration] = {}
         self.issues: Mapping[str, Sequence[Issue]] = {}
         self.workers: Sequence[WorkerState] = ()
+        self._health: dict[tuple[str, str], Health] = {}
 
     @property
     def providers(self) -> Sequence[str]:
@@ -36,6 +39,34 @@ class State:
     ) -> None:
         """Put a new configuration in force."""
         self.plan = plan
-        self.report = report
+        self.report = with_health(report, self._health.values())
         self.configurations = configurations
         self.issues = issues
+
+    def note_health(self, health: Health) -> None:
+        """Servers went down or came back."""
+        if health.down:
+            self._health[health.key] = health
+        else:
+            self._health.pop(health.key, None)
+        self.report = with_health(self.report, (health,))
+
+
+def with_health(report: Report, told: Iterable[Health]) -> Report:
+    """The report with what the servers of some services are now."""
+    sections = {"http": dict(report.services), "tcp": dict(report.tcp_services), "udp": dict(report.udp_services)}
+    changed = False
+    for health in told:
+        infos = sections[health.protocol]
+        info = infos.get(health.service)
+        if info is not None and info.server_status:
+            infos[health.service] = _judged(info, health)
+            changed = True
+    if not changed:
+        return report
+    return replace(report, services=sections["http"], tcp_services=sections["tcp"], udp_services=sections["udp"])
+
+
+def _judged(info: ServiceInfo, health: Health) -> ServiceInfo:
+    status = {server: "DOWN" if server in health.down else "UP" for server in info.server_status}
+    return replace(info, server_status=status)

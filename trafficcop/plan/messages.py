@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Literal
 
 from trafficcop.config.dynamic import ServersTransport
 from trafficcop.config.lazy import dataclass
@@ -16,6 +17,8 @@ from trafficcop.plan.streams import (
     UDPRouterPlan,
     UDPServicePlan,
 )
+
+Protocol = Literal["http", "tcp", "udp"]
 
 # === control → worker ===
 
@@ -40,10 +43,21 @@ class PlanPart:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The servers of a service that are down, by URL; all others are up."""
+    """The servers of a service that are down, by URL or address; all others are up.
+
+    `passes`: how many checks each server has passed, for services whose workers also judge servers by their answers:
+    when it has changed, the server has just passed one. Empty for the others, who need not hear of every check.
+    """
 
     service: str
     down: frozenset[str]
+    protocol: Protocol = "http"
+    passes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Whose health it is: services of different protocols may have the same name."""
+        return self.protocol, self.service
 
 
 # === worker → control ===
@@ -51,11 +65,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message of a worker: who it is and which plan it serves (0: none yet)."""
+    """The first message of a worker: who it is, which plan it serves (0: none yet) and which servers it holds to be
+    down: a control process that was started again knows nothing of them."""
 
     worker: int
     pid: int
     version: int
+    health: tuple[Health, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ class ServiceLinker:
             raise ValueError(f"service {name} has no type this version knows")
         if isinstance(handler, LoadBalancer):
             self._linked.balancers[name] = handler
+            self._linked.checked["http", name] = handler
         for middleware in reversed(service.middlewares):
             handler = self.middleware(middleware, handler)
         return handler

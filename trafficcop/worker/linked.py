@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from trafficcop.http.messages import Handler
 from trafficcop.proxy.pool import Pool
@@ -13,15 +14,26 @@ from trafficcop.service.load_balancer import LoadBalancer
 _STEP = 32  # so many objects are freed in a few tenths of a millisecond
 
 
-class Linked:
-    """The routes of one plan, by entry point, and the balancers that health deltas are for."""
+class Checked(Protocol):
+    """A balancer whose servers are checked from outside."""
 
-    __slots__ = ("_services", "balancers", "pools", "routes", "version")
+    def set_down(self, urls: Iterable[str]) -> None:
+        """These servers are down, all others are up."""
+
+
+class Linked:
+    """The routes of one plan, by entry point, and the balancers that health deltas are for.
+
+    `checked`: whom to tell of the health of a service, by protocol ("http", "tcp", "udp") and name.
+    """
+
+    __slots__ = ("_services", "balancers", "checked", "pools", "routes", "version")
 
     def __init__(self) -> None:
         self.version = 0
         self.routes: dict[str, EntryRoutes] = {}
         self.balancers: dict[str, LoadBalancer] = {}
+        self.checked: dict[tuple[str, str], Checked] = {}
         self.pools: set[Pool] = set()
         self._services: list[Handler] = []
 
@@ -39,7 +51,7 @@ class Linked:
             for router in (routes.http, routes.https):
                 if isinstance(router, HTTPRouter):
                     pieces += router.dismantle()
-        self.routes, self.balancers, self._services = {}, {}, []
+        self.routes, self.balancers, self.checked, self._services = {}, {}, {}, []
         return free(pieces)
 
 

@@ -110,7 +110,7 @@ class _Plans:
         self._coming_version = 0
 
     def _hello(self) -> Hello:
-        return Hello(self._seat.index, os.getpid(), self._version)
+        return Hello(self._seat.index, os.getpid(), self._version, self._runtime.health)
 
     async def follow(self) -> None:
         async for message in self._channel.messages():

@@ -44,7 +44,7 @@ class Runtime:
         self._pools = Pools(self._deadlines)
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
-        self._down: dict[str, frozenset[str]] = {}
+        self._health: dict[tuple[str, str], Health] = {}
         self._linked: Linked | None = None
         self.listeners: dict[str, Listener] = {}
 
@@ -85,18 +85,28 @@ class Runtime:
     def install(self, linked: Linked) -> Iterator[None]:
         """Put a plan in force. Returns the steps that free the one before."""
         before, self._linked = self._linked, linked
-        for service, down in self._down.items():
-            if service in linked.balancers:
-                linked.balancers[service].set_down(down)
+        for health in self._health.values():
+            _tell(linked, health)
         for name, listener in self.listeners.items():
             listener.install(linked.routes.get(name, NO_ROUTES))
         self._pools.keep_only(linked.pools)
         return iter(()) if before is None else before.retire()
 
+    # === health ===
+
+    @property
+    def health(self) -> tuple[Health, ...]:
+        """What is known of servers that are down."""
+        return tuple(self._health.values())
+
     def apply_health(self, health: Health) -> None:
-        self._down[health.service] = health.down
-        if self._linked is not None and health.service in self._linked.balancers:
-            self._linked.balancers[health.service].set_down(health.down)
+        """Some servers went down or came back: for the plan in force, and for those to come."""
+        if health.down:
+            self._health[health.key] = health
+        else:
+            self._health.pop(health.key, None)
+        if self._linked is not None:
+            _tell(self._linked, health)
 
     # === logs ===
 
@@ -129,3 +139,9 @@ class Runtime:
             listener.close_idle()
             await asyncio.sleep(_POLL_SECONDS)
         listener.abort()
+
+
+def _tell(linked: Linked, health: Health) -> None:
+    balancer = linked.checked.get(health.key)
+    if balancer is not None:
+        balancer.set_down(health.down)
