@@ -8,6 +8,7 @@ from setuptools import setup
 # What runs once or more per request. Everything here is typed strictly and keeps to what mypyc can compile.
 HOT = [
     *sorted(glob("trafficcop/http/*.py")),
+    *sorted(glob("trafficcop/http/h2/*.py")),
     *sorted(glob("trafficcop/server/*.py")),
     *sorted(glob("trafficcop/proxy/*.py")),
     *sorted(glob("trafficcop/router/*.py")),

@@ -1,0 +1,50 @@
+"""What one side of a connection announces and keeps to: the same for all connections of an entry point or a pool."""
+
+from __future__ import annotations
+
+from trafficcop.http.h2 import frames
+
+# What we take of one stream before its reader has read any of it, and of all streams of a connection together: a
+# reader who stops must not stop the others, and nobody can make us hold more than a megabyte (net/http has the same).
+STREAM_WINDOW = 512 * 1024
+CONNECTION_WINDOW = 1024 * 1024
+
+
+class Terms:
+    """`opening`: the bytes that we send first.
+
+    `header_limit`: the size of a field section that is accepted; `max_streams`: how many streams the other side may
+    have open at once.
+    """
+
+    __slots__ = ("decoder_table", "encoder_table", "header_limit", "is_client", "max_streams", "opening")
+
+    def __init__(
+        self,
+        *,
+        is_client: bool,
+        max_streams: int = 250,
+        header_limit: int = 1024 * 1024,
+        decoder_table: int = 4096,
+        encoder_table: int = 4096,
+    ) -> None:
+        self.is_client = is_client
+        self.max_streams = max_streams
+        self.header_limit = header_limit
+        self.decoder_table = decoder_table
+        self.encoder_table = encoder_table
+        settings = {
+            frames.HEADER_TABLE_SIZE: decoder_table,
+            frames.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+            frames.MAX_HEADER_LIST_SIZE: header_limit,
+        }
+        if is_client:
+            settings[frames.ENABLE_PUSH] = 0
+        else:
+            settings[frames.MAX_CONCURRENT_STREAMS] = max_streams
+            settings[frames.ENABLE_CONNECT_PROTOCOL] = 1
+        self.opening = (
+            (frames.PREFACE if is_client else b"")
+            + frames.settings_frame(settings)
+            + frames.window_update_frame(0, CONNECTION_WINDOW - frames.DEFAULT_WINDOW)
+        )
