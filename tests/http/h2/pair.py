@@ -111,5 +111,5 @@ class Pair:
         session = self.client.session
         stream = Heard(session)
         session.open(stream)
-        stream.send_head(session.encoder.request_head(method, b"http", b"example.com", path, lines), is_last)
+        stream.write_head(session.encoder.request_head(method, b"http", b"example.com", path, lines), is_last)
         return stream

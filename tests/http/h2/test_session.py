@@ -18,9 +18,9 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 
 
 def answer(stream: Heard, status: int = 200, lines: bytes = b"", body: bytes | None = None) -> None:
-    stream.send_head(stream.session.encoder.response_head(status, lines), body is None)
+    stream.write_head(stream.session.encoder.response_head(status, lines), body is None)
     if body is not None:
-        stream.send_data(body, True)
+        stream.write_data(body, True)
 
 
 def test_a_request_and_its_answer(pair: Pair) -> None:
@@ -57,15 +57,15 @@ def test_heads_of_more_than_one_frame(pair: Pair) -> None:
 
 def test_informational_answers_and_trailers(pair: Pair) -> None:
     mine = pair.ask(method=b"POST", is_last=False)
-    mine.send_data(b"up", False)
-    mine.send_trailers([(b"X-Up", b"1"), (b"Connection", b"close")])
+    mine.write_data(b"up", False)
+    mine.write_trailers([(b"X-Up", b"1"), (b"Connection", b"close")])
     pair.talk()
     theirs = pair.server.accepted[0]
     assert (theirs.body, theirs.trailers) == (b"up", [(b"x-up", b"1")])
-    theirs.send_head(theirs.session.encoder.response_head(103, b"Link: <a>\r\n"), False)
-    theirs.send_head(theirs.session.encoder.response_head(200, b""), False)
-    theirs.send_data(b"down", False)
-    theirs.send_trailers([(b"Grpc-Status", b"0")])
+    theirs.write_head(theirs.session.encoder.response_head(103, b"Link: <a>\r\n"), False)
+    theirs.write_head(theirs.session.encoder.response_head(200, b""), False)
+    theirs.write_data(b"down", False)
+    theirs.write_trailers([(b"Grpc-Status", b"0")])
     pair.talk()
     assert (mine.informational, mine.body, mine.trailers) == ([103], b"down", [(b"grpc-status", b"0")])
 
@@ -74,7 +74,7 @@ def test_an_upload_waits_for_its_reader() -> None:
     pair = Pair()
     mine = pair.ask(method=b"POST", is_last=False)
     data = b"0123456789" * 200_000
-    mine.send_data(data, True)
+    mine.write_data(data, True)
     pair.talk()
     theirs = pair.server.accepted[0]
     assert len(theirs.body) == STREAM_WINDOW
@@ -93,7 +93,7 @@ def test_streams_share_the_window_of_the_connection() -> None:
     pair = Pair()
     mine = [pair.ask(method=b"POST", is_last=False) for _ in range(4)]
     for stream in mine:
-        stream.send_data(b"x" * STREAM_WINDOW, True)
+        stream.write_data(b"x" * STREAM_WINDOW, True)
     pair.talk()
     theirs = pair.server.accepted
     got = [len(stream.body) for stream in theirs]
@@ -113,7 +113,7 @@ def test_what_was_not_read_of_a_closed_stream_is_given_back() -> None:
     pair = Pair()
     for _ in range(10):
         mine = pair.ask(method=b"POST", is_last=False)
-        mine.send_data(b"x" * STREAM_WINDOW, False)
+        mine.write_data(b"x" * STREAM_WINDOW, False)
         pair.talk()
         assert len(pair.server.accepted[-1].body) == STREAM_WINDOW
         pair.server.accepted[-1].reset()
@@ -151,9 +151,9 @@ def test_a_congested_transport_holds_everything_back() -> None:
     session = pair.server.session
     session.is_congested = True
     for theirs in pair.server.accepted:
-        theirs.send_head(session.encoder.response_head(200, b""), False)
-        theirs.send_data(b"a" * 20000, False)
-        theirs.send_trailers([(b"x", b"y")])
+        theirs.write_head(session.encoder.response_head(200, b""), False)
+        theirs.write_data(b"a" * 20000, False)
+        theirs.write_trailers([(b"x", b"y")])
     pair.talk()
     assert [stream.body for stream in mine] == [b""] * 3
     session.resume()

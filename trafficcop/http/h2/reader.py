@@ -47,9 +47,9 @@ class FrameReader:
         self._preface = b"" if session.is_client else frames.PREFACE
 
     @property
-    def is_inside(self) -> bool:
-        """Whether a frame, or a field section, has begun and not ended."""
-        return self._partial_size > 0 or self._block_id > 0
+    def is_in_head(self) -> bool:
+        """Whether a field section has begun and not ended."""
+        return self._block_id > 0
 
     def read(self, data: bytes) -> None:
         if self._partial_size:

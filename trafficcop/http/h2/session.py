@@ -6,7 +6,7 @@ something to write. After `receive` look at `fault`: when it is set the last out
 to be closed. When the connection is lost call `close` and `settle`.
 
 The server's owner makes a `Stream` for each request (`accept_stream`). A client calls `open` with a stream it has made,
-when `can_open`, and then `stream.send_head(session.encoder.begin() + …, is_last)`: see `request_head` of the encoder.
+when `can_open`, and then `stream.write_head(session.encoder.begin() + …, is_last)`: see `request_head` of the encoder.
 Set `is_congested` while the transport buffers, and call `resume` when it does no longer.
 """
 
@@ -169,9 +169,9 @@ class Session:
             self.touch(stream)
 
     @property
-    def is_inside(self) -> bool:
-        """Whether a frame or a field section has begun to arrive, and its rest has not."""
-        return self._reader.is_inside
+    def is_in_head(self) -> bool:
+        """Whether a field section has begun to arrive, and its rest has not."""
+        return self._reader.is_in_head
 
     # === what streams do ===
 

@@ -24,7 +24,7 @@ class Stream:
     """Subclass it; the hooks are called while bytes are being read, and must not run what waits for them: `settle` is
     for that, and is called once after the read, when any other hook was or when `is_congested` has become false.
 
-    Sending: `send_head`, `send_data` and `send_trailers`, the last of them with `is_last` (trailers always are), or
+    Sending: `write_head`, `write_data` and `write_trailers`, the last of them with `is_last` (trailers always are), or
     `reset`. What the windows do not let through is kept here: while `is_congested` do not send more. A stream whose
     both sides have ended is closed, and everything that is sent on it afterwards is dropped.
     Receiving: `consumed` lets the other side send more.
@@ -46,6 +46,9 @@ class Stream:
 
     def broken(self, code: int) -> None:
         """The stream is closed before its time: reset by the other side, or by us for what the other side did."""
+
+    def end_sent(self) -> None:
+        """Our side has ended, the other has not: a server that wants no more of the request may `reset(NO_ERROR)`."""
 
     def settle(self) -> None:
         """After a read that touched this stream."""
@@ -74,7 +77,7 @@ class Stream:
 
     # === sending ===
 
-    def send_head(self, block: bytes, is_last: bool) -> None:
+    def write_head(self, block: bytes, is_last: bool) -> None:
         """A field section from the session's encoder; sections must be sent in the order in which they were encoded."""
         if self.is_closed or self.is_local_ended:
             return
@@ -82,7 +85,7 @@ class Stream:
         if is_last:
             self._end()
 
-    def send_data(self, data: bytes, is_last: bool) -> None:
+    def write_data(self, data: bytes, is_last: bool) -> None:
         session = self.session
         size = len(data)
         if self.is_closed or self.is_local_ended:
@@ -104,7 +107,7 @@ class Stream:
         if is_last:
             self._end()
 
-    def send_trailers(self, trailers: list[Field]) -> None:
+    def write_trailers(self, trailers: list[Field]) -> None:
         """The end, with trailers."""
         if self.is_closed or self.is_local_ended:
             return
@@ -113,7 +116,7 @@ class Stream:
             self._is_end_queued = True
             return
         encoder = self.session.encoder
-        self.send_head(encoder.begin() + encoder.encode_fields(trailers), True)
+        self.write_head(encoder.begin() + encoder.encode_fields(trailers), True)
 
     def reset(self, code: int = CANCEL) -> None:
         """RST_STREAM; no hook is called for it."""
@@ -124,6 +127,8 @@ class Stream:
         self.is_local_ended = True
         if self.is_remote_ended:
             self.session.close_stream(self)
+        else:
+            self.end_sent()
 
     def _enqueue(self, data: bytes, is_last: bool) -> None:
         if self._queue is None:
@@ -173,7 +178,7 @@ class Stream:
             self.session.touch(self)
         trailers, self._queued_trailers = self._queued_trailers, None
         if trailers is not None:
-            self.send_trailers(trailers)
+            self.write_trailers(trailers)
         elif is_last:
             self._end()
 
