@@ -14,13 +14,15 @@ from trafficcop.plan.model import Plan
 from trafficcop.proxy.forward import Forward
 from trafficcop.router.bucket import Candidate
 from trafficcop.router.http import HTTPRouter
+from trafficcop.service.failover import Failover
 from trafficcop.service.load_balancer import LoadBalancer
+from trafficcop.service.mirroring import Mirroring
 from trafficcop.worker.link import Linker
 from trafficcop.worker.linked import Linked
 from trafficcop.worker.runtime import Runtime
 
 ROUTERS = 60
-MADE = (Candidate, Forward, HTTPRouter, LoadBalancer, Linked, Linker)
+MADE = (Candidate, Failover, Forward, HTTPRouter, LoadBalancer, Linked, Linker, Mirroring)
 
 
 def dynamic() -> str:
@@ -35,6 +37,7 @@ def dynamic() -> str:
             ),
             "    parent: {rule: 'Host(`parent.test`)', middlewares: [m]}",
             "    child: {rule: 'Path(`/child`)', service: s0, parentRefs: [parent]}",
+            "    failed: {rule: 'Host(`failed.test`)', service: top}",
             "    failing: {rule: 'Host(`failing.test`)', service: s0, middlewares: [e]}",
             "  middlewares:",
             "    m: {headers: {customResponseHeaders: {X-Mark: a}}}",
@@ -46,6 +49,9 @@ def dynamic() -> str:
                 f"    s{number}: {{loadBalancer: {{healthCheck: {{path: /}}, servers: [{{url: 'http://127.0.0.1:9'}}]}}}}"
                 for number in (1, 2)
             ),
+            "    f: {failover: {healthCheck: {}, service: s0, fallback: m}}",
+            "    m: {mirroring: {healthCheck: {}, service: s1, mirrors: [{name: s2, percent: 10}]}}",
+            "    top: {highestRandomWeight: {healthCheck: {}, services: [{name: f}]}}",
         ]
     )
 
@@ -85,7 +91,7 @@ async def test_a_retired_plan_is_freed_in_steps_and_without_the_collector(
 ) -> None:
     plan, report = compiled(dynamic(), given)
     assert not told(report), told(report)
-    assert len(plan.routers) == ROUTERS + 2
+    assert len(plan.routers) == ROUTERS + 3
     runtime = Runtime(given)
     before = made()
     for _ in runtime.install(link(runtime, plan)):

@@ -20,6 +20,8 @@ from trafficcop.control.http_checks import mistakes
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
 from trafficcop.control.server_urls import url_error
+from trafficcop.control.updaters import updater_error
+from trafficcop.http.status import status_set
 from trafficcop.plan.model import ServicePlan
 
 KINDS = ("load_balancer", "weighted", "highest_random_weight", "mirroring", "failover")
@@ -28,8 +30,6 @@ MULTI = (
     "consider declaring two different pieces of service instead"
 )
 _STRATEGIES = {"": "WRR", "wrr": "WRR", "p2c": "P2C", "hrw": "HRW", "leasttime": "LeastTime"}
-# Kinds that the data plane cannot serve yet: a router that needs one is disabled rather than served half.
-NOT_YET = {"mirroring": "mirroring", "failover": "failover"}
 _DEEPEST = 100
 
 
@@ -122,8 +122,6 @@ class Services:
         if not kinds:
             return self._ledger.fail(entry, f'the service "{entry.name}" does not have any type defined')
         error = self._check_kind(entry)
-        if not error and kinds[0] in NOT_YET:
-            error = self._ledger.fail(entry, f"services of type {NOT_YET[kinds[0]]} are not supported yet")
         if not error and service.middlewares:
             error = self.check_middlewares(entry)
         if error:
@@ -216,7 +214,9 @@ class Services:
 
     def _check_failover(self, entry: Entry[Service], failover: Failover) -> str:
         error = self._check_child(entry, failover.service, "failover", "service")
-        if not error and not (failover.errors is not None and failover.errors.status):
+        if not error and failover.errors is not None and failover.errors.status:
+            error = self._check_statuses(entry, failover.errors.status)
+        elif not error:
             error = self._check_health(entry, failover.service, "failover", "service")
         if not error:
             error = self._check_child(entry, failover.fallback, "failover", "fallback")
@@ -224,35 +224,18 @@ class Services:
             error = self._check_health(entry, failover.fallback, "failover", "healthCheck")
         return error
 
+    def _check_statuses(self, entry: Entry[Service], statuses: tuple[str, ...]) -> str:
+        try:
+            status_set(statuses)
+        except ValueError as error:
+            text = f"error creating failover service {entry.name}: creating HTTP code ranges: {error}"
+            return self._ledger.fail(entry, text, "failover", "errors", "status")
+        return ""
+
     def _check_health(self, entry: Entry[Service], child: str, *option: str) -> str:
-        """Whether a child can tell its parent that it went down (`RegisterStatusUpdater` of each balancer)."""
-        name = qualify(child, provider_of(entry.name))
-        found = self.entries.get(name)
-        if found is None:  # an internal service
-            text = f"child service {child} of {entry.name} not a healthcheck.StatusUpdater (http.HandlerFunc)"
-            return self._ledger.fail(entry, text, *option)
-        kind = _without_health(found.config)
-        if not kind:
-            return ""
-        text = f"cannot register {child} as updater for {entry.name}: "
-        text += f"healthCheck not enabled in config for this {kind} service"
-        return self._ledger.fail(entry, text, *option)
-
-
-def _without_health(service: Service) -> str:
-    """The word for a service that has no health check, "" for one that has."""
-    balancer = service.load_balancer
-    if balancer is not None:
-        return "" if balancer.health_check is not None else _STRATEGIES.get(balancer.strategy, "WRR")
-    for parent, word in (
-        (service.weighted, "WRR"),
-        (service.highest_random_weight, "HRW"),
-        (service.mirroring, "mirroring"),
-        (service.failover, "failover"),
-    ):
-        if parent is not None:
-            return "" if parent.health_check is not None else word
-    return ""
+        """Whether a child can tell its parent that it went down."""
+        error = updater_error(self.entries, entry.name, child)
+        return self._ledger.fail(entry, error, *option) if error else ""
 
 
 def qualified(name: str, service: Service) -> Service:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from trafficcop.config.dynamic import Sticky as StickyConfiguration
 from trafficcop.http.messages import Handler
 from trafficcop.service.load_balancer import LoadBalancer, Server
+
+
+class Watched(Protocol):
+    """A service that can tell its parents when it goes down and when it is back."""
+
+    @property
+    def watchers(self) -> list[Callable[[bool], None]]: ...
 
 
 class Child:
@@ -15,7 +23,7 @@ class Child:
 
     __slots__ = ("balancer", "handler", "name", "weight")
 
-    def __init__(self, name: str, weight: int, handler: Handler, balancer: LoadBalancer | None = None) -> None:
+    def __init__(self, name: str, weight: int, handler: Handler, balancer: Watched | None = None) -> None:
         self.name = name
         self.weight = weight
         self.handler = handler

@@ -22,10 +22,12 @@ from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pools
 from trafficcop.service.algorithms import Server
+from trafficcop.service.failover import Failover
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
+from trafficcop.worker.link_pairs import link_failover, link_mirroring
 from trafficcop.worker.linked import Linked
 
 API_SOCKET = "api.sock"
@@ -125,14 +127,29 @@ class ServiceLinker:
                 self._child(child.name, child.weight, options.health_check is not None) for child in options.services
             ]
             handler = highest_random_weight(name, children)
+        elif service.failover is not None:
+            handler = link_failover(service.failover, self.service, self._linked.watched)
+        elif service.mirroring is not None:
+            handler = link_mirroring(service.mirroring, self.service)
         else:
             raise ValueError(f"service {name} has no type this version knows")
         if isinstance(handler, LoadBalancer):
             self._linked.balancers[name] = handler
             self._linked.checked["http", name] = handler
+        self._watch(name, service, handler)
         for middleware in reversed(service.middlewares):
             handler = self.middleware(middleware, handler)
         return handler
+
+    def _watch(self, name: str, service: Service, handler: Handler) -> None:
+        """Services with a health check tell of it; that of a mirrored service is its main one's."""
+        watched = self._linked.watched
+        if service.mirroring is not None:
+            main = service.mirroring.service
+            if service.mirroring.health_check is not None and main in watched:
+                watched[name] = watched[main]
+        elif isinstance(handler, LoadBalancer | Failover) and has_health_check(service):
+            watched[name] = handler
 
     def _link_weighted(self, name: str, service: Service) -> LoadBalancer:
         options = service.weighted
@@ -145,7 +162,7 @@ class ServiceLinker:
 
     def _child(self, name: str, weight: int, follows_health: bool) -> Child:
         handler = self.service(name)
-        return Child(name, weight, handler, self._linked.balancers.get(name) if follows_health else None)
+        return Child(name, weight, handler, self._linked.watched.get(name) if follows_health else None)
 
     def _link_load_balancer(self, name: str, options: LoadBalancerOptions) -> LoadBalancer:
         limits = self._limits[options.servers_transport or "default@internal"]
@@ -181,6 +198,12 @@ class ServiceLinker:
         pool = self._pools.get(origin, Limits())
         self._linked.pools.add(pool)
         return ControlForward(Forward(pool, Target("api@internal", "")))
+
+
+def has_health_check(service: Service) -> bool:
+    """Whether a service knows of the health of its servers or children."""
+    kinds = (service.load_balancer, service.weighted, service.highest_random_weight, service.failover)
+    return any(kind is not None and kind.health_check is not None for kind in kinds)
 
 
 class ControlForward:

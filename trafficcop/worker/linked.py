@@ -10,6 +10,7 @@ from trafficcop.proxy.pool import Pool
 from trafficcop.router.http import HTTPRouter
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.load_balancer import LoadBalancer
+from trafficcop.service.weighted import Watched
 
 _STEP = 32  # so many objects are freed in a few tenths of a millisecond
 
@@ -24,16 +25,18 @@ class Checked(Protocol):
 class Linked:
     """The routes of one plan, by entry point, and the balancers that health deltas are for.
 
-    `checked`: whom to tell of the health of a service, by protocol ("http", "tcp", "udp") and name.
+    `checked`: whom to tell of the health of a service, by protocol ("http", "tcp", "udp") and name. `watched`: HTTP
+    services that tell their parents of it.
     """
 
-    __slots__ = ("_services", "balancers", "checked", "pools", "routes", "version")
+    __slots__ = ("_services", "balancers", "checked", "pools", "routes", "version", "watched")
 
     def __init__(self) -> None:
         self.version = 0
         self.routes: dict[str, EntryRoutes] = {}
         self.balancers: dict[str, LoadBalancer] = {}
         self.checked: dict[tuple[str, str], Checked] = {}
+        self.watched: dict[str, Watched] = {}
         self.pools: set[Pool] = set()
         self._services: list[Handler] = []
 
@@ -43,15 +46,15 @@ class Linked:
 
     def retire(self) -> Iterator[None]:
         """Free what nobody uses any more in short steps: all at once would stop the requests of the next plan."""
-        pieces: list[object] = [*self._services, *self.balancers.values()]
-        for balancer in self.balancers.values():
-            if balancer.watchers:  # parents, who know their children: nobody would free such a circle
-                balancer.watchers.clear()
+        pieces: list[object] = [*self._services, *self.balancers.values(), *self.watched.values()]
+        for watched in self.watched.values():
+            if watched.watchers:  # parents, who know their children: nobody would free such a circle
+                watched.watchers.clear()
         for routes in self.routes.values():
             for router in (routes.http, routes.https):
                 if isinstance(router, HTTPRouter):
                     pieces += router.dismantle()
-        self.routes, self.balancers, self.checked, self._services = {}, {}, {}, []
+        self.routes, self.balancers, self.checked, self.watched, self._services = {}, {}, {}, {}, []
         return free(pieces)
 
 
