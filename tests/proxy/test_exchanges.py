@@ -170,7 +170,7 @@ async def test_an_early_answer_that_streams_while_the_body_comes() -> None:
 
 @pytest.fixture
 def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trafficcop.server.connection.HALF_CLOSED_SECONDS", 0.05)
+    monkeypatch.setattr("trafficcop.server.limits.HALF_CLOSED_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("is_reset", [False, True])

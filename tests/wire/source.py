@@ -70,7 +70,11 @@ def read_requests(raw: bytes, step: int = 0, limit: int = LIMIT) -> Outcome:
     outcome = Outcome()
     try:
         for piece in pieces(raw, step):
-            decoder.feed(piece)
+            request = decoder.recall(piece) if decoder.is_idle else None
+            if request is not None:
+                decoder.ready.append(request)
+            else:
+                decoder.feed(piece)
     except ProxyError as error:
         outcome.status = error.status
         decoder.fail(error)

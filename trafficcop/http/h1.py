@@ -17,6 +17,7 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Body, Bytes, Source, Stream
 from trafficcop.http.chunked import ChunkedReader, LineTooLong, MalformedChunk
 from trafficcop.http.h1_fields import NO_FIELDS, FieldBlock, read_fields
+from trafficcop.http.h1_memo import known_request, remember_request
 from trafficcop.http.h1_refusal import apply_fields, apply_version, refusal
 from trafficcop.http.headers import EXPECT, FRAMING, HOP, TRANSFER_ENCODING, Field, Headers
 from trafficcop.http.messages import Request
@@ -283,6 +284,13 @@ class RequestDecoder(Decoder):
         """Whether no byte of a next message has arrived."""
         return self._partial is None and not self._is_in_body
 
+    def recall(self, data: bytes) -> Request | None:
+        """The request, if `data` is one as it has come before; None when it must be fed."""
+        if self._partial is not None or self._is_in_body or self._is_over or self._empty:
+            return None
+        known = known_request(data)
+        return None if known is None else known.make()
+
     def _refusal(self, text: str) -> ProxyError:
         return refusal(text)
 
@@ -298,6 +306,11 @@ class RequestDecoder(Decoder):
             if not head:
                 return
         start, _, raw = head.partition(b"\r\n")
+        host: bytes | None = None
+        if raw[:6] == b"Host: ":
+            # Where it usually stands. What follows is the same for every host that a client asks.
+            line, _, raw = raw.partition(b"\r\n")
+            host = line[6:].strip(b" \t")
         known = self._known = read_fields(raw)
         method, _, rest = start.partition(b" ")
         target, _, version = rest.partition(b" ")
@@ -308,12 +321,8 @@ class RequestDecoder(Decoder):
         marks = request.marks = known.marks
         if version != b"HTTP/1.1":
             apply_version(request, version, marks)
-        host = known.host
-        if host is not None:
-            request.authority = host
-        elif request.version == b"1.1":
-            raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
-        if marks & (HOP | EXPECT) or known.has_two_hosts:
+        self._take_host(request, host, known)
+        if marks & (HOP | EXPECT):
             apply_fields(request, known)
         self._current = request
         self.ready.append(request)
@@ -324,6 +333,19 @@ class RequestDecoder(Decoder):
                 return
             request.body = Bytes(b"")
         self._end_message()
+        remember_request(head, request, known)
+
+    def _take_host(self, request: Request, host: bytes | None, known: FieldBlock) -> None:
+        """RFC 9112 §3.2: exactly one Host, but for HTTP/1.0. `host`: of the first line, the others are in `known`."""
+        other = known.host
+        if other is not None:
+            if host is not None or known.has_two_hosts:
+                raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
+            host = other
+        if host is not None:
+            request.authority = host
+        elif request.version == b"1.1":
+            raise ProxyError(Kind.BAD_REQUEST, "missing Host field")
 
     def _skip_empty(self, head: bytes) -> bytes:
         """RFC 9112 §2.2: empty lines before a request are nothing, but not without end."""

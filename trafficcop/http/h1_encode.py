@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
+from trafficcop.http.body import EMPTY
 from trafficcop.http.headers import DATE, Field, Headers
-from trafficcop.http.messages import Response
+from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CLOSE = b"Connection: close\r\n"
+KEEP_ALIVE = b"Connection: keep-alive\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 # 499 is nobody's standard: Traefik has it from nginx.
@@ -91,6 +94,20 @@ def encode_last_chunk(trailers: list[Field] | None) -> bytes:
     return b"0\r\n%b\r\n" % b"".join([b"%b: %b\r\n" % field for field in trailers])
 
 
-def chunked_framing(hop: list[Field]) -> bytes:
-    """The framing of a chunked answer whose trailers are announced (RFC 9110 §6.6.2)."""
+def open_framing(request: Request, response: Response) -> bytes:
+    """The framing of an answer whose length nobody knows: chunks, with the trailers that are announced (RFC 9110
+    §6.6.2); nothing for HTTP/1.0, where it ends with the connection."""
+    if request.version != b"1.1":
+        return b""
+    hop = response.headers.hop
+    if hop is None:
+        return CHUNKED
     return CHUNKED + b"".join([b"Trailer: %b\r\n" % value for name, value in hop if name.lower() == b"trailer"])
+
+
+def bodiless_framing(request: Request, response: Response, first: bytes) -> bytes:
+    """The framing of an answer that has no body, though it may say how long it would have been (RFC 9110 §8.6)."""
+    if request.method != b"HEAD" or response.status in (204, 304) or response.status < 200:
+        return b""
+    length = response.body.length if not first else len(first)
+    return b"" if length is None or response.body is EMPTY else b"Content-Length: %d\r\n" % length

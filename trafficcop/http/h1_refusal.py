@@ -35,8 +35,6 @@ def apply_version(request: Request, version: bytes, marks: int) -> None:
 def apply_fields(request: Request, known: FieldBlock) -> None:
     """Take from the fields what decides about the connection and the body."""
     marks = known.marks
-    if known.has_two_hosts:
-        raise ProxyError(Kind.BAD_REQUEST, "more than one Host field")
     if marks & TRANSFER_ENCODING and known.coding.lower() != b"chunked":
         raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")
     if marks & CONNECTION:

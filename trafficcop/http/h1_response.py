@@ -11,6 +11,7 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1 import UNHEARD, Decoder
 from trafficcop.http.h1_fields import read_fields
+from trafficcop.http.h1_memo import known_response, remember_response
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
 
@@ -47,6 +48,17 @@ class ResponseDecoder(Decoder):
         self.is_complete = self._is_over = False
         self.is_reusable = False
         self.is_head = is_head
+
+    def feed(self, data: bytes) -> None:
+        """As `Decoder.feed`; an answer as it has come before is not read again."""
+        if self._partial is None and not self._is_in_body and not self._is_over and not self.is_head:
+            end = data.find(b"\r\n\r\n") + 4
+            known = known_response(data[:end])
+            if known is not None and known.length == len(data) - end:
+                self.response = known.make(data[end:])
+                self.is_reusable = self.is_complete = self._is_over = True
+                return
+        super().feed(data)
 
     def _refusal(self, text: str) -> ProxyError:
         return ProxyError(Kind.BAD_RESPONSE, text)
@@ -97,6 +109,8 @@ class ResponseDecoder(Decoder):
             self._is_spent = self._is_spent or self.is_head
             self._end_message()
         elif marks & FRAMING:
+            if self.is_reusable and not self._has_bare_lf and status >= 200:
+                remember_response(head, status, known)
             if not self._begin_body():
                 response.body = Bytes(b"")
                 self._end_message()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
+from trafficcop.http.drive import Drive
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
@@ -27,7 +31,7 @@ class Forward:
         self._host = host
         self._prefix = prefix.rstrip(b"/")
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         request.server = self._target
         body = request.body
         whole = body.take()
@@ -38,15 +42,21 @@ class Forward:
             head = self._encode(request, _stream_framing(request))
             rest = body if whole is None else Rest(whole, body)
         connection = self._pool.take()
-        if connection is not None:
-            try:
-                return await connection.exchange(request, head, rest)
-            except ProxyError as error:
-                # The server closed an idle connection just when we took it: once more, on a new one.
-                if rest is not None or not error.is_retryable or request.method not in _IDEMPOTENT:
-                    raise
+        if connection is None:
+            return self._dial(request, head, rest)
+        if rest is None and request.method in _IDEMPOTENT:
+            # The server may close an idle connection just when we take it: then once more, on a new one.
+            answer: Answer = SecondChance(self._pool, request, head)
+        else:
+            answer = Answer()
+        connection.send(request, head, rest, answer)
+        return answer
+
+    async def _dial(self, request: Request, head: bytes, rest: Body | None) -> Response:
         connection = await self._pool.dial()
-        return await connection.exchange(request, head, rest)
+        answer = Answer()
+        connection.send(request, head, rest, answer)
+        return await answer  # type: ignore[no-any-return]
 
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""
@@ -71,6 +81,42 @@ class Forward:
                 b"\r\n",
             )
         )
+
+
+class SecondChance(Answer):
+    """An answer whose request is sent again, once, if the pooled connection turns out to be closed."""
+
+    _drive: Drive | None = None
+
+    def __init__(self, pool: Pool, request: Request, head: bytes) -> None:
+        super().__init__()
+        self._pool = pool
+        self._request = request
+        self._head: bytes | None = head
+
+    def fail(self, error: BaseException) -> None:
+        head, self._head = self._head, None
+        if head is None or not isinstance(error, ProxyError) or not error.is_retryable:
+            super().fail(error)
+            return
+        self.sender = None
+        self._drive = Drive(self._on_dialled)
+        self._drive.start(self._again(head))
+
+    async def _again(self, head: bytes) -> None:
+        connection = await self._pool.dial()
+        connection.send(self._request, head, None, self)
+
+    def _on_dialled(self, error: BaseException | None) -> None:
+        self._drive = None
+        if error is not None:
+            super().fail(error)
+
+    def give_up(self) -> None:
+        drive, self._drive = self._drive, None
+        super().give_up()
+        if drive is not None:
+            drive.throw(ProxyError(Kind.CLIENT_GONE))
 
 
 class Rest(Body):

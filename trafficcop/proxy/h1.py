@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to a server: sends a request, awaits the head of its answer, feeds the body."""
+"""One HTTP/1.1 connection to a server: sends a request, settles its Answer when the head is here, feeds the body."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.answer import Answer
 from trafficcop.http.body import Body
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
@@ -28,15 +29,16 @@ class ServerConnection(asyncio.Protocol):
     """Serves one request at a time and goes back to its pool when the answer is complete."""
 
     __slots__ = (
+        "_answer",
         "_decoder",
         "_drained",
         "_error",
         "_has_received",
-        "_head",
         "_held_body",
         "_is_congested",
         "_pool",
         "_pump",
+        "_request",
         "_transport",
         "deadline",
         "served",
@@ -46,7 +48,8 @@ class ServerConnection(asyncio.Protocol):
         self._pool = pool
         self._decoder = ResponseDecoder(self, MAX_RESPONSE_HEAD)
         self._transport: asyncio.Transport | None = None
-        self._head: Wakeup | None = None
+        self._request: Request | None = None
+        self._answer: Answer | None = None  # to that request, while its head has not come
         self._drained: Wakeup | None = None
         self._pump: Drive | None = None
         self._held_body: Body | None = None  # kept back until the server says "100 Continue"
@@ -58,62 +61,58 @@ class ServerConnection(asyncio.Protocol):
 
     # === one request ===
 
-    async def exchange(self, request: Request, head: bytes, body: Body | None) -> Response:
-        """Send `head` (with all of a small body in it) and stream `body` after it; the answer once its head is here."""
+    def send(self, request: Request, head: bytes, body: Body | None, answer: Answer) -> None:
+        """Send `head` (with all of a small body in it) and stream `body` after it; `answer` is settled later."""
         transport = self._transport
         if transport is None or self._error is not None:
-            raise self._error or ProxyError(Kind.SERVER_CLOSED, is_retryable=True)
-        decoder = self._decoder
-        decoder.expect(request.method == b"HEAD")
+            answer.fail(self._error or ProxyError(Kind.SERVER_CLOSED, is_retryable=True))
+            return
+        self._decoder.expect(request.method == b"HEAD")
         self._has_received = False
+        self._request = request
+        self._answer = answer
+        answer.sender = self
         timeout = self._pool.limits.response_header_timeout
         self.deadline = monotonic() + timeout if timeout and body is None else NEVER
         transport.write(head)
-        try:
-            if body is not None:
-                self._begin_body(request, body)
-            while True:
-                if decoder.informational is not None:
-                    self._relay_informational(request)
-                if self._has_answer():
-                    break
-                self._head = Wakeup()
-                await self._head
-        except BaseException:
-            self._head = None
-            self.abort()
-            raise
-        response = decoder.response
-        if response is None:
-            raise ProxyError(Kind.BAD_RESPONSE)
-        if response.status == 101:
-            self._switch(request, response)
-        return response
+        if body is not None:
+            self._begin_body(request, body)
 
-    def _has_answer(self) -> bool:
-        """Whether the head of the answer is here; raises what went wrong before it came."""
-        if self._decoder.response is not None:
-            return True
-        if self._error is not None:
-            raise self._error
-        return False
-
-    def _switch(self, request: Request, response: Response) -> None:
-        early, transport = self._decoder.tunnel_bytes, self._transport
-        if request.upgrade is None or early is None or transport is None:
+    def give_up(self, answer: Answer) -> None:
+        if answer is self._answer:
+            self._answer = None
             self.abort()
-            raise ProxyError(Kind.BAD_RESPONSE, "the server switches protocols unasked")
+
+    def _settle(self, answer: Answer, response: Response) -> None:
+        """The head of the answer is here."""
+        self._answer = None
+        self.deadline = NEVER  # responseHeaderTimeout has been kept
+        if response.status == 101 and not self._switch(response):
+            self.abort()
+            answer.fail(ProxyError(Kind.BAD_RESPONSE, "the server switches protocols unasked"))
+            return
+        if self._decoder.is_complete:
+            self._release()
+        answer.succeed(response)
+
+    def _switch(self, response: Response) -> bool:
+        """Give the answer its tunnel; whether the request asked for one."""
+        early, transport, request = self._decoder.tunnel_bytes, self._transport, self._request
+        if request is None or request.upgrade is None or early is None or transport is None:
+            return False
         transport.pause_reading()  # until the client's side is there
         response.tunnel = TransportTunnel(transport, early)
         self._pool.forget(self)
+        return True
 
-    def _relay_informational(self, request: Request) -> None:
+    def _relay_informational(self) -> None:
         answers, self._decoder.informational = self._decoder.informational, None
+        exchange = None if self._request is None else self._request.exchange
         for answer in answers or ():
             if answer.status == 100:
                 self._release_body()
-            elif request.exchange is not None:
-                request.exchange.send_informational(answer.status, answer.headers)
+            elif exchange is not None:
+                exchange.send_informational(answer.status, answer.headers)
 
     # === the request's body ===
 
@@ -179,14 +178,14 @@ class ServerConnection(asyncio.Protocol):
             self.abort()
             return
         decoder = self._decoder
-        head = self._head
-        if decoder.response is not None:
-            self.deadline = NEVER  # responseHeaderTimeout has been kept
-        if decoder.is_complete:
-            self._release()
-        if head is not None and (decoder.response is not None or decoder.informational is not None):
-            self._head = None
-            head.set()
+        if decoder.informational is not None:
+            self._relay_informational()
+        answer = self._answer
+        if answer is None:
+            if decoder.is_complete:
+                self._release()
+        elif decoder.response is not None:
+            self._settle(answer, decoder.response)
 
     def eof_received(self) -> bool:
         self._pool.forget(self)  # at once: nobody may take it between this and `connection_lost`
@@ -224,7 +223,7 @@ class ServerConnection(asyncio.Protocol):
         if self._held_body is not None:
             self._release_body()
             return
-        if self._head is not None:
+        if self._answer is not None:
             self._fail(ProxyError(Kind.TIMEOUT, "no answer in time"))
         self.abort()
 
@@ -251,9 +250,9 @@ class ServerConnection(asyncio.Protocol):
             self._error = error
         self._stop_pump(error)
         self._decoder.fail(error)
-        head, self._head = self._head, None
-        if head is not None:
-            head.set()
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.fail(error)
 
     def abort(self) -> None:
         self._pool.forget(self)

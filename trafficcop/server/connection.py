@@ -7,48 +7,38 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.body import EMPTY
+from trafficcop.http.answer import Answer
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.h1 import RequestDecoder
 from trafficcop.http.h1_encode import (
-    CHUNKED,
+    CLOSE,
     CONTINUE,
-    chunked_framing,
+    KEEP_ALIVE,
+    bodiless_framing,
     encode_chunk,
     encode_informational,
     encode_last_chunk,
     encode_refusal,
     encode_response_head,
     encode_switch,
+    open_framing,
 )
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response, Tunnel
+from trafficcop.server import limits
 from trafficcop.server.odd import read_odd
 from trafficcop.server.peer import peer_of
 
 if TYPE_CHECKING:
     from trafficcop.server.listener import Listener
 
-# A client may pipeline this many requests before we stop reading.
-PIPELINE_LIMIT = 8
-# A client may send this much behind a request to upgrade before there is a tunnel.
-LEFTOVER_LIMIT = 64 * 1024
-# What is left of a request body after its answer is read and dropped up to here; beyond, the connection is closed.
-DISCARD_LIMIT = 256 * 1024
-# How long a connection that we closed first may go on sending (it would lose our answer to a reset otherwise).
-LINGER_SECONDS = 2.0
-# A client that sends no more may have closed or half-closed: it is waited for as long as its answer makes progress.
-HALF_CLOSED_SECONDS = 5.0
-
-_CLOSE = b"Connection: close\r\n"
-_KEEP_ALIVE = b"Connection: keep-alive\r\n"
-
 
 class Connection(asyncio.Protocol):
     """The protocol object of one accepted connection, and the Exchange of the request it serves."""
 
     __slots__ = (
+        "_answer",
         "_decoder",
         "_drained",
         "_drive",
@@ -78,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._listener = listener
         self._decoder = RequestDecoder(self, listener.max_header_bytes)
         self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
         self._drive = Drive(self._on_served)
         self._drained: Wakeup | None = None
         self._error: ProxyError | None = None  # what was read last is malformed: answered once it is its turn
@@ -120,6 +111,10 @@ class Connection(asyncio.Protocol):
         decoder = self._decoder
         is_first = self._request is None and decoder.is_idle
         if is_first:
+            request = decoder.recall(data)
+            if request is not None:
+                self._start(request)
+                return
             self.deadline = monotonic() + self._listener.read_timeout
         was_in_body = decoder.body is not None
         self._feed(data, is_first)
@@ -127,10 +122,9 @@ class Connection(asyncio.Protocol):
             self._run_ready()
             return
         if was_in_body and decoder.body is None:
-            self._begin_write_timeout()
-        if not self._is_reading_paused and (
-            len(decoder.ready) > PIPELINE_LIMIT or len(decoder.leftover) > LEFTOVER_LIMIT
-        ):
+            self.deadline = monotonic() + self._listener.write_timeout
+        is_full = len(decoder.ready) > limits.PIPELINE_LIMIT or len(decoder.leftover) > limits.LEFTOVER_LIMIT
+        if is_full and not self._is_reading_paused:
             self._is_reading_paused = True
             self._apply_reading()
 
@@ -149,16 +143,12 @@ class Connection(asyncio.Protocol):
                 self._keeps_alive = False
             decoder.fail(error)
 
-    def _begin_write_timeout(self) -> None:
-        timeout = self._listener.write_timeout
-        self.deadline = monotonic() + timeout if timeout else NEVER
-
     def eof_received(self) -> bool:
-        # A client that half-closes after its requests still gets its answers; without one there is nothing to wait for.
+        # A client that half-closes after its requests still gets its answers.
         self._has_ended = True
         self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request was cut off"))
         self._half_closed_size = self.sent_size
-        self.deadline = monotonic() + HALF_CLOSED_SECONDS
+        self.deadline = monotonic() + limits.HALF_CLOSED_SECONDS
         return self._request is not None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -168,7 +158,11 @@ class Connection(asyncio.Protocol):
         error = ProxyError(Kind.CLIENT_GONE)
         self._decoder.fail(error)
         self._decoder.ready.clear()
-        self._drive.throw(error)
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.give_up()
+        else:
+            self._drive.throw(error)
 
     def pause_writing(self) -> None:
         self.is_congested = True
@@ -184,7 +178,7 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         if self._has_ended and self.sent_size != self._half_closed_size:
             self._half_closed_size = self.sent_size
-            self.deadline = monotonic() + HALF_CLOSED_SECONDS
+            self.deadline = monotonic() + limits.HALF_CLOSED_SECONDS
             return
         self.abort()
         self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
@@ -200,11 +194,13 @@ class Connection(asyncio.Protocol):
         while self._request is None and ready and not self._is_closing:
             self._start(ready.pop(0))
         self._is_looping = False
-        if self._is_reading_paused and len(ready) <= PIPELINE_LIMIT and not self._decoder.leftover:
+        if self._is_reading_paused and len(ready) <= limits.PIPELINE_LIMIT and not self._decoder.leftover:
             self._is_reading_paused = False
             self._apply_reading()
         if self._request is None and self._error is not None and not self._is_closing:
-            self._refuse(self._error)
+            if self._transport is not None:
+                self._transport.write(encode_refusal(self._error.status))
+            self._close_gently()
 
     def _start(self, request: Request) -> None:
         listener = self._listener
@@ -215,11 +211,26 @@ class Connection(asyncio.Protocol):
         if listener.has_keep_alive_limits and self._keeps_alive:
             self._keeps_alive = listener.may_keep_alive(self._served, self._opened_at)
         if request.body is not self._decoder.body:
-            self.deadline = monotonic() + listener.write_timeout if listener.write_timeout else NEVER
+            self.deadline = monotonic() + listener.write_timeout
         if self.peer is not None:
             request.peer = self.peer
         request.exchange = self
-        self._drive.start(self._pipeline.serve(self, request))
+        step = self._pipeline.begin(self, request)
+        if isinstance(step, Answer):
+            self._answer = step
+            step.follow(self)
+        else:
+            self._drive.start(step)
+
+    def on_answer(self, answer: Answer) -> None:
+        """The pipeline has an answer that no coroutine waits for."""
+        self._answer = None
+        try:
+            rest = self._pipeline.complete(self, answer)
+        except Exception as error:  # ours: the server's connection, which calls us, must not suffer
+            self._on_served(error)
+            return
+        self._on_served(None) if rest is None else self._drive.start(rest)
 
     def _on_served(self, error: BaseException | None) -> None:
         request, self._request = self._request, None
@@ -249,12 +260,6 @@ class Connection(asyncio.Protocol):
         request.body.close()
         return True
 
-    def _refuse(self, error: ProxyError) -> None:
-        """Answer what cannot be parsed, as Go's server does, and close."""
-        if self._transport is not None:
-            self._transport.write(encode_refusal(error.status))
-        self._close_gently()
-
     def _close_gently(self) -> None:
         """Close after the answer; if the client may still be sending, give it time to read first."""
         transport = self._transport
@@ -264,7 +269,7 @@ class Connection(asyncio.Protocol):
         if self._error is not None or self._decoder.body is not None:
             self._is_paused = self._is_reading_paused = False
             self._apply_reading()
-            self.deadline = monotonic() + LINGER_SECONDS
+            self.deadline = monotonic() + limits.LINGER_SECONDS
             if transport.can_write_eof():
                 transport.write_eof()
         else:
@@ -291,28 +296,22 @@ class Connection(asyncio.Protocol):
             self._switch(tunnel, response, transport)
             return
         status = response.status
-        if status == 204 or status == 304 or status < 200:
-            framing = b""
-            first = b""
-        elif request.method == b"HEAD":
-            length = response.body.length if not first else len(first)
-            framing = b"" if length is None or response.body is EMPTY else b"Content-Length: %d\r\n" % length
+        if status == 204 or status == 304 or status < 200 or request.method == b"HEAD":
+            framing = bodiless_framing(request, response, first)
             first = b""
         elif is_last:
             framing = b"Content-Length: %d\r\n" % len(first)
         elif response.body.length is not None:
             framing = b"Content-Length: %d\r\n" % response.body.length
-        elif request.version == b"1.1":
-            framing = CHUNKED if response.headers.hop is None else chunked_framing(response.headers.hop)
-            self._is_chunked = True
         else:
-            framing = b""
-            self._keeps_alive = False
+            framing = open_framing(request, response)
+            self._is_chunked = framing != b""
+            self._keeps_alive = self._keeps_alive and self._is_chunked
         if not self._keeps_alive or self._is_body_too_long(request):
             self._keeps_alive = False
-            connection = _CLOSE
+            connection = CLOSE
         else:
-            connection = b"" if request.version == b"1.1" else _KEEP_ALIVE
+            connection = b"" if request.version == b"1.1" else KEEP_ALIVE
         self.sent_size = len(first)
         if self._is_chunked and first:
             first = encode_chunk(first)
@@ -323,7 +322,7 @@ class Connection(asyncio.Protocol):
         if self._decoder.body is None:
             return False
         length = request.body.length
-        return request.is_expecting_continue or length is None or length > DISCARD_LIMIT
+        return request.is_expecting_continue or length is None or length > limits.DISCARD_LIMIT
 
     def send_data(self, data: bytes) -> None:
         transport = self._transport

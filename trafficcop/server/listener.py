@@ -64,7 +64,7 @@ class Listener:
         self.connections: set[Connection] = set()
         self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
         self.read_timeout = timeouts.read_timeout.seconds or NEVER
-        self.write_timeout = timeouts.write_timeout.seconds
+        self.write_timeout = timeouts.write_timeout.seconds or NEVER
         self.idle_timeout = timeouts.idle_timeout.seconds or self.read_timeout
         self.max_requests = entry_point.transport.keep_alive_max_requests
         self.max_time = entry_point.transport.keep_alive_max_time.seconds

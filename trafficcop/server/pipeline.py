@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import traceback
+from collections.abc import Awaitable, Coroutine
+from typing import Any
 
-from trafficcop.errors import ProxyError, Side
+from trafficcop.errors import Kind, ProxyError, Side
+from trafficcop.http.answer import Answer
 from trafficcop.http.exchange import Exchange
 from trafficcop.http.failure import failure_response
-from trafficcop.http.messages import Handler, Request, Response, text_response
+from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.server.admission import Admission
 from trafficcop.server.observer import AccessObserver, admitted
 from trafficcop.telemetry.log import get_logger
@@ -29,36 +32,86 @@ class Pipeline:
         self.handler = handler
         self.observer = observer
 
+    def begin(self, exchange: Exchange, request: Request) -> Answer | Coroutine[Any, Any, None]:
+        """What is left to do for a request: follow the Answer and `complete` it, or drive the coroutine."""
+        if self.observer is not None:
+            return self._observe(self.observer, exchange, request)
+        try:
+            response = self.admission.admit(request)
+            coming = self.handler(request) if response is None else Ready(response)
+        except Exception as error:
+            coming = Ready(_answer_to(error))
+        if isinstance(coming, Answer):
+            return coming
+        return self._serve(exchange, coming)
+
+    def complete(self, exchange: Exchange, answer: Answer) -> Coroutine[Any, Any, None] | None:
+        """Send what has come. None: that was all; otherwise the coroutine does the rest."""
+        response = answer.response
+        if response is None:
+            response = _answer_to(answer.error or ProxyError(Kind.BAD_RESPONSE))
+        return _send(exchange, response)
+
     async def serve(self, exchange: Exchange, request: Request) -> None:
-        """From the request's head to the last byte of its answer."""
-        observer = self.observer
-        record = None if observer is None else observer.begin(request)
+        """All of it in one coroutine, for who would rather not follow an Answer."""
+        step = self.begin(exchange, request)
+        if isinstance(step, Answer):
+            with contextlib.suppress(Exception):  # it stays in the Answer: `complete` tells the client
+                await step
+            rest = self.complete(exchange, step)
+        else:
+            rest = step
+        if rest is not None:
+            await rest
+
+    async def _serve(self, exchange: Exchange, coming: Awaitable[Response]) -> None:
+        try:
+            response = await coming
+        except Exception as error:
+            response = _answer_to(error)
+        rest = _send(exchange, response)
+        if rest is not None:
+            await rest
+
+    async def _observe(self, observer: AccessObserver, exchange: Exchange, request: Request) -> None:
+        """From the request's head to the last byte of its answer, with a record of it."""
+        record = observer.begin(request)
         response: Response | None = None
         try:
             try:
                 response = self.admission.admit(request)
                 if response is None:
-                    if record is not None:
-                        admitted(record)
+                    admitted(record)
                     response = await self.handler(request)
-            except ProxyError as error:
-                response = failure_response(error)
-            except asyncio.CancelledError:
-                raise
-            except Exception:
-                _log.error("unexpected error while serving a request\n%s", traceback.format_exc())
-                response = text_response(500, b"Internal Server Error")
-            body = response.body
-            whole = body.take()
-            if whole is not None and body.trailers is None:
-                if record is not None:
-                    record.is_whole = True
-                exchange.send_head(response, whole, True)
+            except Exception as error:
+                response = _answer_to(error)
+            rest = _send(exchange, response)
+            if rest is None:
+                record.is_whole = True
             else:
-                await _stream(exchange, response, whole)
+                await rest
         finally:
-            if observer is not None and record is not None:
-                observer.end(record, response, exchange.sent_size)
+            observer.end(record, response, exchange.sent_size)
+
+
+def _answer_to(error: BaseException) -> Response:
+    """What the client is told when there is no answer."""
+    if isinstance(error, ProxyError):
+        return failure_response(error)
+    if not isinstance(error, Exception):
+        raise error
+    _log.error("unexpected error while serving a request\n%s", "".join(traceback.format_exception(error)))
+    return text_response(500, b"Internal Server Error")
+
+
+def _send(exchange: Exchange, response: Response) -> Coroutine[Any, Any, None] | None:
+    """Send an answer, at once if it is all here; the coroutine sends any other."""
+    body = response.body
+    whole = body.take()
+    if whole is not None and body.trailers is None:
+        exchange.send_head(response, whole, True)
+        return None
+    return _stream(exchange, response, whole)
 
 
 async def _stream(exchange: Exchange, response: Response, whole: bytes | None) -> None:

@@ -1,0 +1,86 @@
+"""A Response on its way: what a forwarder returns instead of a coroutine, so that the usual request needs none."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Protocol
+
+from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.drive import Wakeup
+from trafficcop.http.messages import Response
+
+
+class Follower(Protocol):
+    """Who wants to be told instead of awaiting."""
+
+    def on_answer(self, answer: Answer) -> None:
+        """The answer is there, or it has failed: `result` says which."""
+
+
+class Sender(Protocol):
+    """Where the request was sent."""
+
+    def give_up(self, answer: Answer) -> None:
+        """Nobody waits for this answer any more."""
+
+
+class Answer(Wakeup):
+    """An answer to come: a middleware awaits it, a client's connection follows it without a coroutine.
+
+    Either way its `sender` learns when nobody waits any more.
+    """
+
+    response: Response | None = None
+    error: BaseException | None = None
+
+    def __init__(self, sender: Sender | None = None) -> None:
+        # No defaults of the class: mypyc leaves out None for what is a Protocol.
+        self.sender: Sender | None = sender
+        self._follower: Follower | None = None
+
+    def follow(self, follower: Follower) -> None:
+        """Call `follower.on_answer` when it is settled, at once if it is already."""
+        if self._is_set:
+            follower.on_answer(self)
+        else:
+            self._follower = follower
+
+    def succeed(self, response: Response) -> None:
+        self.response = response
+        self._settle()
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        self._settle()
+
+    def _settle(self) -> None:
+        self.sender = None
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            self._is_set = True
+            follower.on_answer(self)
+        else:
+            self.set()
+
+    def give_up(self) -> None:
+        """Whoever waited has gone."""
+        self._follower = None
+        sender, self.sender = self.sender, None
+        if sender is not None:
+            sender.give_up(self)
+
+    def result(self) -> Any:
+        """The Response; raises what went wrong instead."""
+        if self.response is not None:
+            return self.response
+        raise self.error or ProxyError(Kind.BAD_RESPONSE)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if not self._is_set:
+            self._asyncio_future_blocking = True
+            try:
+                yield self
+            except BaseException:
+                self.give_up()
+                raise
+        return self.result()
