@@ -54,9 +54,7 @@ class Forward:
 
     async def _dial(self, request: Request, head: bytes, rest: Body | None) -> Response:
         connection = await self._pool.dial()
-        answer = Answer()
-        connection.send(request, head, rest, answer)
-        return await answer  # type: ignore[no-any-return]
+        return await connection.exchange(request, head, rest)
 
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""

@@ -78,6 +78,13 @@ class ServerConnection(asyncio.Protocol):
         if body is not None:
             self._begin_body(request, body)
 
+    async def exchange(self, request: Request, head: bytes, body: Body | None) -> Response:
+        """As `send`, for who waits: the answer once its head is here."""
+        answer = Answer()
+        self.send(request, head, body, answer)
+        response: Response = await answer
+        return response
+
     def give_up(self, answer: Answer) -> None:
         if answer is self._answer:
             self._answer = None
