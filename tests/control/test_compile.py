@@ -191,3 +191,23 @@ def test_a_service_shows_the_full_name_of_its_transport():
     balancer = report.services["s@file"].service.load_balancer
     assert balancer is not None
     assert balancer.servers_transport == "t@file"
+
+
+@pytest.mark.parametrize(
+    ("options", "texts"),
+    [
+        ("responseForwarding: {flushInterval: 1s}", ["nothing is held back"]),
+        ("responseForwarding: {flushInterval: -1s}", []),
+        ("responseForwarding: {flushInterval: 100ms}", []),
+        ("healthCheck: {path: /, interval: 0s}", ["loadBalancer.healthCheck.interval: must be greater than zero"]),
+        ("healthCheck: {path: 'http://a/'}", ["loadBalancer.healthCheck.path: every check will fail"]),
+    ],
+)
+def test_what_is_served_all_the_same_but_told(options: str, texts: list[str]) -> None:
+    balancer = f"{{loadBalancer: {{{options}, servers: [{{url: 'http://127.0.0.1:1'}}]}}}}"
+    plan, report = compiled(f"http: {{routers: {{r: {GOOD}}}, services: {{s: {balancer}}}}}")
+    assert len(plan.routers) == 1
+    assert report.services["s@file"].status == "enabled"
+    found = [str(issue) for issue in report.issues]
+    assert len(found) == len(texts)
+    assert all(text in issue for text, issue in zip(texts, found, strict=True))

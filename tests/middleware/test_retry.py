@@ -15,8 +15,9 @@ from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Body, Bytes
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Request, Response, Tunnel
+from trafficcop.http.messages import Handler, Request, Response, Tunnel
 from trafficcop.middleware.retry import BackOff
+from trafficcop.middleware.retry import Retry as RetryHandler
 
 NOT_REACHED = ProxyError(Kind.UNREACHABLE, is_retryable=True)
 BROKEN = ProxyError(Kind.SERVER_CLOSED)
@@ -226,3 +227,52 @@ async def test_a_server_that_we_cannot_speak_to_is_left_out():
         async with live(text) as web:
             answers = [await ask(web, "GET /") for _ in range(4)]
     assert [answer[::2] for answer in answers] == [(200, b"here")] * 4
+
+
+class TestBudget:
+    @pytest.mark.parametrize(
+        ("text", "requests", "retries"),
+        [("0%", 1000, 10), ("20%", 1000, 209), ("20%", 4, 4), ("0.5 %", 1000, 14), ("100%", 50, 50), ("150%", 50, 50)],
+    )
+    async def test_retries_are_within_their_share(self, text: str, requests: int, retries: int) -> None:
+        server = Failing([NOT_REACHED])
+        handler = build("retry", retry(attempts=2, budget=text), server)
+        for _ in range(requests):
+            assert (await run_failing(handler)) == 502
+        assert len(server.paths) - requests == retries
+
+    async def test_quiet_times_are_saved_up_to_a_reserve(self) -> None:
+        handler = build("retry", retry(attempts=2, budget="20%"), Failing([200]))
+        for _ in range(1000):
+            await run(handler, make_request())
+        server = Failing([NOT_REACHED])
+        assert isinstance(handler, RetryHandler)
+        handler.next = server
+        for _ in range(10):
+            await run_failing(handler)
+        assert len(server.paths) == 20
+        for _ in range(10):
+            await run_failing(handler)
+        assert len(server.paths) == 20 + 10 + 3
+
+    async def test_none_is_spent_on_what_succeeds(self) -> None:
+        server = Failing([200])
+        handler = build("retry", retry(attempts=2, budget="0%"), server)
+        for _ in range(20):
+            await run(handler, make_request())
+        server.script = [NOT_REACHED, 200]
+        server.paths.clear()
+        assert (await run(handler, make_request()))[0] == 200
+
+    @pytest.mark.parametrize("text", ["20", "0.2", "-1%", "%", "20%%", "many"])
+    def test_what_is_no_share(self, text: str) -> None:
+        with pytest.raises(ValueError, match="is not a percentage"):
+            build("retry", retry(attempts=1, budget=text), Failing([200]))
+
+
+async def run_failing(handler: Handler) -> int:
+    """The status for a server that is never reached."""
+    try:
+        return (await run(handler, make_request()))[0]
+    except ProxyError as error:
+        return error.status

@@ -186,6 +186,7 @@ class LoadBalancer:
     pass_host_header: bool = True
     passive_health_check: PassiveHealthCheck | None = None
     response_forwarding: ResponseForwarding | None = None
+    retry_for: Duration = Duration.of("0s")  # ours
     server: LabelServer | None = None
     servers: tuple[Server, ...] = ()
     servers_transport: str = ""

@@ -339,6 +339,7 @@ class Retry:
     """`http.middlewares.retry`."""
 
     attempts: int = 0
+    budget: str = ""  # ours
     disable_retry_on_network_error: bool = False
     initial_interval: Duration = Duration.of("0s")
     max_request_body_bytes: int = 2097152

@@ -90,7 +90,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
     "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
     "http.services.*.loadBalancer.passiveHealthCheck": "passive health checks",
-    "http.services.*.loadBalancer.responseForwarding": "delayed flushing; every piece is passed on at once",
     "tcp.middlewares.*": "TCP",
     "tcp.routers.*": "TCP",
     "tcp.serversTransports.*": "TCP",

@@ -10,6 +10,7 @@ from trafficcop.config.dynamic import (
     HighestRandomWeight,
     LoadBalancer,
     Mirroring,
+    ResponseForwarding,
     ServersTransport,
     Service,
     Weighted,
@@ -160,6 +161,7 @@ class Services:
         if balancer.health_check is not None:
             for option, mistake in mistakes(balancer.health_check):
                 ledger.tell(entry, mistake, "loadBalancer", "healthCheck", option)
+        self._tell_of_flushing(entry, balancer)
         if balancer.servers_transport:
             name = qualify(balancer.servers_transport, provider_of(entry.name))
             if name not in self._transports:
@@ -170,6 +172,13 @@ class Services:
                 return text
             entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=name))
         return ""
+
+    def _tell_of_flushing(self, entry: Entry[Service], balancer: LoadBalancer) -> None:
+        forwarding = balancer.response_forwarding
+        if forwarding is not None and forwarding.flush_interval > 0 and forwarding != ResponseForwarding():
+            text = "every piece of an answer is passed on as it comes: nothing is held back for so long"
+            path = ("loadBalancer", "responseForwarding", "flushInterval")
+            self._ledger.tell(entry, text, *path, is_warning=True)
 
     def _check_child(self, entry: Entry[Service], name: str, *option: str | int) -> str:
         """Check a service that another one refers to; a missing one is the mistake of the parent."""

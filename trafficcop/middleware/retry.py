@@ -13,6 +13,7 @@ from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.http.replay import Replay, discard
 from trafficcop.http.status import status_set
+from trafficcop.middleware.budget import budget_of
 from trafficcop.middleware.context import MiddlewareContext
 
 # Methods whose effect may differ when they come twice: no second attempt for the sake of a status.
@@ -43,7 +44,7 @@ class BackOff:
 
 
 class Retry:
-    __slots__ = ("_attempts", "_back_off", "_config", "_non_idempotent", "_statuses", "_timeout", "next")
+    __slots__ = ("_attempts", "_back_off", "_budget", "_config", "_non_idempotent", "_statuses", "_timeout", "next")
 
     def __init__(
         self, config: Configuration, statuses: frozenset[int], next: Handler, chance: Chance = random.random
@@ -51,6 +52,7 @@ class Retry:
         self._config = config
         self._attempts = config.attempts
         self._back_off = BackOff(config.attempts, config.initial_interval.seconds, chance)
+        self._budget = budget_of(config.budget)
         self._non_idempotent = frozenset() if config.retry_non_idempotent_method else _NOT_IDEMPOTENT
         self._statuses = statuses
         self._timeout = config.timeout.seconds
@@ -58,6 +60,9 @@ class Retry:
 
     async def __call__(self, request: Request) -> Response:
         statuses = self._statuses
+        budget = self._budget
+        if budget is not None:
+            budget.earn()
         replay = Replay(request)
         if statuses and (
             request.method in self._non_idempotent or not await replay.hold_body(self._config.max_request_body_bytes)
@@ -76,6 +81,8 @@ class Retry:
                 return response
             pause = self._back_off.seconds(attempt)
             if pause and monotonic() - start + pause > _LONGEST_TRYING:
+                return response
+            if budget is not None and not budget.spend():
                 return response
             discard(response)
             if pause:
@@ -104,4 +111,5 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
         statuses = status_set(config.status)
     except ValueError as error:
         raise ValueError(f"creating HTTP code ranges: {error}") from None
-    return next if config.attempts == 1 else Retry(config, statuses, next)
+    retry = Retry(config, statuses, next)
+    return next if config.attempts == 1 else retry

@@ -23,6 +23,7 @@ from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pools
 from trafficcop.service.algorithms import Server
 from trafficcop.service.failover import Failover
+from trafficcop.service.hold import Hold
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
@@ -137,6 +138,12 @@ class ServiceLinker:
             self._linked.balancers[name] = handler
             self._linked.checked["http", name] = handler
         self._watch(name, service, handler)
+        if (
+            isinstance(handler, LoadBalancer)
+            and service.load_balancer is not None
+            and service.load_balancer.retry_for > 0
+        ):
+            handler = self._linked.holds[name] = Hold(handler, service.load_balancer.retry_for.seconds)
         for middleware in reversed(service.middlewares):
             handler = self.middleware(middleware, handler)
         return handler

@@ -9,6 +9,7 @@ from trafficcop.http.messages import Handler
 from trafficcop.proxy.pool import Pool
 from trafficcop.router.http import HTTPRouter
 from trafficcop.server.entry_routes import EntryRoutes
+from trafficcop.service.hold import Hold
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.weighted import Watched
 
@@ -26,10 +27,10 @@ class Linked:
     """The routes of one plan, by entry point, and the balancers that health deltas are for.
 
     `checked`: whom to tell of the health of a service, by protocol ("http", "tcp", "udp") and name. `watched`: HTTP
-    services that tell their parents of it.
+    services that tell their parents of it. `holds`: where requests wait for servers, by service.
     """
 
-    __slots__ = ("_services", "balancers", "checked", "pools", "routes", "version", "watched")
+    __slots__ = ("_services", "balancers", "checked", "holds", "pools", "routes", "version", "watched")
 
     def __init__(self) -> None:
         self.version = 0
@@ -37,6 +38,7 @@ class Linked:
         self.balancers: dict[str, LoadBalancer] = {}
         self.checked: dict[tuple[str, str], Checked] = {}
         self.watched: dict[str, Watched] = {}
+        self.holds: dict[str, Hold] = {}
         self.pools: set[Pool] = set()
         self._services: list[Handler] = []
 
@@ -44,10 +46,16 @@ class Linked:
         """What `retire` is to free piece by piece besides the routers."""
         self._services = services
 
+    def succeed(self, before: Linked) -> None:
+        """What waits in the plan before this one goes on in this."""
+        for name, hold in before.holds.items():
+            hold.replace(self.holds.get(name))
+
     def retire(self) -> Iterator[None]:
         """Free what nobody uses any more in short steps: all at once would stop the requests of the next plan."""
         pieces: list[object] = [*self._services, *self.balancers.values(), *self.watched.values()]
-        for watched in self.watched.values():
+        watched: Watched
+        for watched in (*self.watched.values(), *self.balancers.values()):
             if watched.watchers:  # parents, who know their children: nobody would free such a circle
                 watched.watchers.clear()
         for routes in self.routes.values():
@@ -55,6 +63,7 @@ class Linked:
                 if isinstance(router, HTTPRouter):
                     pieces += router.dismantle()
         self.routes, self.balancers, self.checked, self.watched, self._services = {}, {}, {}, {}, []
+        self.holds = {}
         return free(pieces)
 
 

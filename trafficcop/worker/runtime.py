@@ -90,7 +90,10 @@ class Runtime:
         for name, listener in self.listeners.items():
             listener.install(linked.routes.get(name, NO_ROUTES))
         self._pools.keep_only(linked.pools)
-        return iter(()) if before is None else before.retire()
+        if before is None:
+            return iter(())
+        linked.succeed(before)
+        return before.retire()
 
     # === health ===
 
