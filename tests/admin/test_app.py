@@ -26,7 +26,7 @@ from trafficcop.config.static import API
         ("GET", "/api", 404, "404 page not found\n"),
         ("GET", "/api/", 404, "404 page not found\n"),
         ("GET", "/api/rawdata/", 404, "404 page not found\n"),
-        ("GET", "/api/udp/middlewares", 404, "404 page not found\n"),
+        ("GET", "/api/udp/serversTransports", 404, "404 page not found\n"),
         ("GET", "/api/http/routers/a/b@rest", 404, "404 page not found\n"),
         ("GET", "/debug/vars", 404, "404 page not found\n"),
         ("GET", "/elsewhere", 404, "404 page not found\n"),

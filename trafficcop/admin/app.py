@@ -93,8 +93,9 @@ def _lists(views: Views, state: StateView) -> dict[str, View]:
         "/api/tcp/routers": lambda request: views.routers(request, state.report.tcp_routers),
         "/api/tcp/services": lambda request: views.services(request, state.report.tcp_services),
         "/api/tcp/middlewares": lambda request: views.middlewares(request, state.report.tcp_middlewares),
-        "/api/udp/routers": lambda request: views.routers(request, state.report.udp_routers, is_udp=True),
+        "/api/udp/routers": lambda request: views.routers(request, state.report.udp_routers),
         "/api/udp/services": lambda request: views.services(request, state.report.udp_services),
+        "/api/udp/middlewares": lambda request: views.middlewares(request, state.report.udp_middlewares),
     }
 
 
@@ -110,6 +111,7 @@ def _items(views: Views, state: StateView) -> dict[str, ItemView]:
         "/api/tcp/middlewares": lambda _, name: views.middleware(name, state.report.tcp_middlewares),
         "/api/udp/routers": lambda _, name: views.router(name, state.report.udp_routers),
         "/api/udp/services": lambda _, name: views.service(name, state.report.udp_services),
+        "/api/udp/middlewares": lambda _, name: views.middleware(name, state.report.udp_middlewares),
     }
 
 

@@ -43,7 +43,7 @@ def overview(report: Report, static: StaticConfiguration, providers: Sequence[st
     shown: Object = {
         "http": _sections(report.routers, report.services, report.middlewares),
         "tcp": _sections(report.tcp_routers, report.tcp_services, report.tcp_middlewares),
-        "udp": _sections(report.udp_routers, report.udp_services),
+        "udp": _sections(report.udp_routers, report.udp_services, report.udp_middlewares or None),
         "certificates": {"total": 0, "warnings": 0, "errors": 0},
         "features": {
             "tracing": _tracing(static.tracing),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import Router, Service
 from trafficcop.config.encode import encode
 from trafficcop.config.middlewares import Middleware
@@ -87,7 +88,7 @@ def service_type(service: Service | TCPService | UDPService) -> str:
     return ""
 
 
-def middleware_type(middleware: Middleware | TCPMiddleware) -> str:
+def middleware_type(middleware: Middleware | TCPMiddleware | UDPMiddleware) -> str:
     """The key of its one option in lower case, or the name of its plugin."""
     if isinstance(middleware, Middleware) and len(middleware.plugin) == 1:
         return next(iter(middleware.plugin)).lower()
@@ -105,6 +106,7 @@ def rawdata(report: Report, show: Show = encode) -> Object:
         "tcpServices": {name: service(info, show) for name, info in sorted(report.tcp_services.items())},
         "udpRouters": {name: router(info, show) for name, info in sorted(report.udp_routers.items())},
         "udpServices": {name: service(info, show) for name, info in sorted(report.udp_services.items())},
+        "udpMiddlewares": {name: middleware(info, show) for name, info in sorted(report.udp_middlewares.items())},
     }
     return {key: section for key, section in sections.items() if section}
 

@@ -130,10 +130,9 @@ class Views:
 
     # === routers, services, middlewares ===
 
-    def routers(self, request: Request, infos: Mapping[str, RouterInfo], *, is_udp: bool = False) -> Response:
+    def routers(self, request: Request, infos: Mapping[str, RouterInfo]) -> Response:
         items = [shown.named_router(name, info) for name, info in infos.items()]
-        searched = ("name",) if is_udp else ("rule", "name")
-        return self._list(items, query_of(request), lists.ROUTER_KEYS, searched, is_router=True)
+        return self._list(items, query_of(request), lists.ROUTER_KEYS, ("rule", "name"), is_router=True)
 
     def services(self, request: Request, infos: Mapping[str, ServiceInfo]) -> Response:
         items = [shown.named_service(name, info) for name, info in infos.items()]

@@ -59,6 +59,8 @@ def _limits(entry_point: EntryPoint) -> Iterator[Finding]:
     for path, number in numbers:
         if number < 0:
             yield path, f"{number} is negative", False
+    if entry_point.udp.timeout <= 0:
+        yield ("udp", "timeout"), f"{entry_point.udp.timeout} must be greater than zero", False
     strategy = entry_point.http.underscore_headers_strategy
     if strategy not in _UNDERSCORES:
         path = ("http", "underscoreHeadersStrategy")

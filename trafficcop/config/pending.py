@@ -27,7 +27,6 @@ PENDING_STATIC: dict[str, str] = {
     "entryPoints.*.observability.metrics": "metrics",
     "entryPoints.*.observability.traceVerbosity": "tracing",
     "entryPoints.*.observability.tracing": "tracing",
-    "entryPoints.*.udp": "UDP",
     "experimental.abortOnPluginFailure": "plugins",
     "experimental.fastProxy": "another client for servers; there is only one here",
     "experimental.knative": "Knative",
@@ -97,8 +96,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "tls.certificates.[]": "TLS",
     "tls.options.*": "TLS",
     "tls.stores.*": "TLS",
-    "udp.routers.*": "UDP",
-    "udp.services.*": "UDP",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from trafficcop.config.datagrams import UDPMiddleware, UDPServerHealthCheck
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration, FileOrContent
 from trafficcop.config.schema import mapping, option
@@ -161,9 +162,12 @@ class TCPConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class UDPRouter:
-    """`udp.routers`."""
+    """`udp.routers`. Traefik's has entry points and a service; one without a rule takes every datagram."""
 
     entry_points: tuple[str, ...] = ()
+    middlewares: tuple[str, ...] = ()
+    priority: int = 0
+    rule: str = ""
     service: str = ""
 
 
@@ -179,14 +183,17 @@ class UDPServer:
     """`udp.services.loadBalancer.servers`."""
 
     address: str = option("", not_in_labels=True)
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class UDPLoadBalancer:
     """`udp.services.loadBalancer`."""
 
+    health_check: UDPServerHealthCheck | None = option(None, may_be_empty=True)
     server: UDPLabelServer | None = None
     servers: tuple[UDPServer, ...] = ()
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,5 +215,6 @@ class UDPService:
 class UDPConfiguration:
     """`udp`."""
 
+    middlewares: Mapping[str, UDPMiddleware] = mapping()
     routers: Mapping[str, UDPRouter] = mapping()
     services: Mapping[str, UDPService] = mapping()

@@ -225,7 +225,10 @@ class _Session:
 
 
 # What others refer to comes first.
-_STREAM_FIELDS = ("tcp_transports", "tcp_middlewares", "tcp_services", "tcp_routers", "udp_services", "udp_routers")
+_STREAM_FIELDS = (
+    *("tcp_transports", "tcp_middlewares", "tcp_services", "tcp_routers"),
+    *("udp_middlewares", "udp_services", "udp_routers"),
+)
 
 
 def parts_of(plan: Plan) -> Iterator[PlanPart]:

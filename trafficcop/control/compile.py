@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import DynamicConfiguration, Service
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.static import StaticConfiguration
@@ -31,7 +33,14 @@ from trafficcop.control.streams import (
     StreamServices,
     check_tcp_routers,
 )
-from trafficcop.control.udp import UDP_ROUTERS, UDP_SERVICES, UDPRouterEntry, check_udp_routers
+from trafficcop.control.udp import (
+    UDP_MIDDLEWARES,
+    UDP_ROUTERS,
+    UDP_SERVICES,
+    UDPObjects,
+    UDPRouterEntry,
+    compile_udp,
+)
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
@@ -71,6 +80,10 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     books = _open(merged, broken, entry_points)
     plan = _compile_http(static, merged, books, options, rules, entry_points, ledger)
     _check_streams(merged, books, options, rules, entry_points, ledger)
+    udp = compile_udp(
+        UDPObjects(books.udp_routers, books.udp_services, books.udp_middlewares), entry_points, rules, ledger
+    )
+    plan = replace(plan, udp_routers=udp.routers, udp_services=udp.services, udp_middlewares=udp.middlewares)
     return plan, report(books, ledger.issues, plan.services)
 
 
@@ -106,6 +119,7 @@ def _open(merged: Merged, broken: Broken, entry_points: EntryPoints) -> Books:
         tcp_middlewares=entries_of(TCP_MIDDLEWARES, merged.tcp_middlewares, of(TCP_MIDDLEWARES), TCPMiddleware()),
         udp_routers=udp_routers,
         udp_services=entries_of(UDP_SERVICES, merged.udp_services, of(UDP_SERVICES), UDPService()),
+        udp_middlewares=entries_of(UDP_MIDDLEWARES, merged.udp_middlewares, of(UDP_MIDDLEWARES), UDPMiddleware()),
     )
 
 
@@ -168,5 +182,3 @@ def _check_streams(
 ) -> None:
     tcp = StreamServices(books.tcp_services, merged.tcp_transports, ledger, "tcp")
     check_tcp_routers(books.tcp_routers, entry_points, tcp, books.tcp_middlewares, options, rules, ledger)
-    udp = StreamServices(books.udp_services, {}, ledger, "udp")
-    check_udp_routers(books.udp_routers, entry_points, udp, ledger)

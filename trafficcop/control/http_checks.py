@@ -36,18 +36,18 @@ def _probe(url: str, config: ServerHealthCheck, transport: ServersTransport) -> 
 
 def schedule_of(config: ServerHealthCheck) -> Schedule:
     """Traefik's defaults stand in for what makes no sense (`pkg/healthcheck`); `mistakes` tells of it."""
-    interval = _positive(config.interval, INTERVAL)
+    interval = positive(config.interval, INTERVAL)
     unhealthy = config.unhealthy_interval
     return Schedule(
         interval,
-        interval if unhealthy is None else _positive(unhealthy, INTERVAL),
-        _positive(config.timeout, TIMEOUT),
+        interval if unhealthy is None else positive(unhealthy, INTERVAL),
+        positive(config.timeout, TIMEOUT),
         max(config.healthy_threshold or 1, 1),
         max(config.unhealthy_threshold or 1, 1),
     )
 
 
-def _positive(given: Duration, default: Duration) -> float:
+def positive(given: Duration, default: Duration) -> float:
     return given.seconds if given.seconds > 0 else default.seconds
 
 

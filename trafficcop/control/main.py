@@ -26,6 +26,7 @@ from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
+from trafficcop.control.udp_checks import udp_checks
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health
@@ -52,7 +53,7 @@ class Control:
         self._launch = launch
         self._directory = directory
         self._report_ready = report_ready
-        self._health = HealthChecks(self._tell_health, (http_checks,))
+        self._health = HealthChecks(self._tell_health, (http_checks, udp_checks))
         self._channel = Channel(directory / "control.sock", self._note_workers, self._health.learn)
         self._providers = build_providers(launch)
         required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import DynamicConfiguration, HTTPConfiguration, Router, ServersTransport, Service
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.stream import (
@@ -40,6 +41,7 @@ class Merged:
     tcp_transports: dict[str, TCPServersTransport] = field(default_factory=dict)
     udp_routers: dict[str, UDPRouter] = field(default_factory=dict)
     udp_services: dict[str, UDPService] = field(default_factory=dict)
+    udp_middlewares: dict[str, UDPMiddleware] = field(default_factory=dict)
     tls_options: dict[str, TLSOptions] = field(default_factory=dict)
     tls_stores: dict[str, TLSStore] = field(default_factory=dict)
     certificates: list[tuple[str, int, StoreCertificate]] = field(default_factory=list)  # provider, index, certificate
@@ -92,6 +94,7 @@ def _merge_tcp(merged: Merged, provider: str, tcp: TCPConfiguration) -> None:
 def _merge_udp(merged: Merged, provider: str, udp: UDPConfiguration) -> None:
     _take(merged.udp_routers, udp.routers, provider)
     _take(merged.udp_services, udp.services, provider)
+    _take(merged.udp_middlewares, udp.middlewares, provider)
 
 
 def _merge_tls(

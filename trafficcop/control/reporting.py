@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import Router, RouterObservability, Service
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
@@ -34,6 +35,7 @@ class Books:
     tcp_middlewares: dict[str, Entry[TCPMiddleware]]
     udp_routers: dict[str, UDPRouterEntry]
     udp_services: dict[str, Entry[UDPService]]
+    udp_middlewares: dict[str, Entry[UDPMiddleware]]
 
 
 def report(books: Books, issues: Iterable[Issue], served: Container[str] = frozenset()) -> Report:
@@ -48,7 +50,8 @@ def report(books: Books, issues: Iterable[Issue], served: Container[str] = froze
         tcp_services={name: _tcp_service(entry) for name, entry in books.tcp_services.items()},
         tcp_middlewares={name: _middleware(entry) for name, entry in books.tcp_middlewares.items()},
         udp_routers={name: _udp_router(entry) for name, entry in books.udp_routers.items()},
-        udp_services={name: _info(entry) for name, entry in books.udp_services.items()},
+        udp_services={name: _udp_service(entry) for name, entry in books.udp_services.items()},
+        udp_middlewares={name: _middleware(entry) for name, entry in books.udp_middlewares.items()},
         issues=tuple(dict.fromkeys(issues)),
     )
 
@@ -65,6 +68,8 @@ def _note_users(books: Books) -> None:
             _note(books.tcp_middlewares, middleware, name)
     for name, udp in sorted(books.udp_routers.items()):
         _note(books.udp_services, qualify(udp.config.service, provider_of(name)), name)
+        for middleware in udp.middlewares:
+            _note(books.udp_middlewares, middleware, name)
 
 
 def _note(entries: Mapping[str, Entry[Any]], name: str, user: str) -> None:
@@ -115,11 +120,20 @@ def _tcp_service(entry: Entry[TCPService]) -> ServiceInfo:
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
 
 
+def _udp_service(entry: Entry[UDPService]) -> ServiceInfo:
+    """Traefik knows no health of UDP servers: their status is shown where they are checked."""
+    balancer = entry.config.load_balancer
+    if balancer is None or balancer.health_check is None or not entry.used_by or entry.is_disabled:
+        return _info(entry)
+    status = {server.address: _UP for server in balancer.servers}
+    return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
+
+
 def _info(entry: Entry[Service] | Entry[TCPService] | Entry[UDPService]) -> ServiceInfo:
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by))
 
 
-def _middleware(entry: Entry[Middleware] | Entry[TCPMiddleware]) -> MiddlewareInfo:
+def _middleware(entry: Entry[Middleware] | Entry[TCPMiddleware] | Entry[UDPMiddleware]) -> MiddlewareInfo:
     return MiddlewareInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by))
 
 
@@ -130,4 +144,5 @@ def _tcp_router(entry: StreamRouter) -> RouterInfo:
 
 
 def _udp_router(entry: UDPRouterEntry) -> RouterInfo:
-    return RouterInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.using))
+    router = replace(entry.config, middlewares=entry.middlewares)
+    return RouterInfo(router, entry.status, tuple(entry.errors), tuple(entry.using))

@@ -8,14 +8,13 @@ from typing import Literal
 
 from trafficcop.config.dynamic import ServersTransport
 from trafficcop.config.lazy import dataclass
+from trafficcop.plan.datagrams import UDPMiddlewarePlan, UDPRouterPlan, UDPServicePlan
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
 from trafficcop.plan.streams import (
     TCPMiddlewarePlan,
     TCPRouterPlan,
     TCPServicePlan,
     TCPTransportPlan,
-    UDPRouterPlan,
-    UDPServicePlan,
 )
 
 Protocol = Literal["http", "tcp", "udp"]
@@ -36,6 +35,7 @@ class PlanPart:
     tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
     tcp_services: tuple[TCPServicePlan, ...] = ()
     tcp_routers: tuple[TCPRouterPlan, ...] = ()
+    udp_middlewares: tuple[UDPMiddlewarePlan, ...] = ()
     udp_services: tuple[UDPServicePlan, ...] = ()
     udp_routers: tuple[UDPRouterPlan, ...] = ()
     is_last: bool = False

@@ -13,13 +13,12 @@ from trafficcop.config.dynamic import ServersTransport, Service
 from trafficcop.config.entry_points import EncodedCharacters
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
+from trafficcop.plan.datagrams import UDPMiddlewarePlan, UDPRouterPlan, UDPServicePlan
 from trafficcop.plan.streams import (
     TCPMiddlewarePlan,
     TCPRouterPlan,
     TCPServicePlan,
     TCPTransportPlan,
-    UDPRouterPlan,
-    UDPServicePlan,
 )
 from trafficcop.rules.ast import Node
 
@@ -90,5 +89,6 @@ class Plan:
     tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
     tcp_services: tuple[TCPServicePlan, ...] = ()
     tcp_routers: tuple[TCPRouterPlan, ...] = ()
+    udp_middlewares: tuple[UDPMiddlewarePlan, ...] = ()
     udp_services: tuple[UDPServicePlan, ...] = ()
     udp_routers: tuple[UDPRouterPlan, ...] = ()

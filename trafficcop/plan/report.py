@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
+from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import Router, Service
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
@@ -37,7 +38,7 @@ class ServiceInfo:
 
 @dataclass(frozen=True, slots=True)
 class MiddlewareInfo:
-    middleware: Middleware | TCPMiddleware
+    middleware: Middleware | TCPMiddleware | UDPMiddleware
     status: Status = "enabled"
     errors: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
@@ -55,4 +56,5 @@ class Report:
     tcp_middlewares: Mapping[str, MiddlewareInfo] = field(default_factory=dict)
     udp_routers: Mapping[str, RouterInfo] = field(default_factory=dict)
     udp_services: Mapping[str, ServiceInfo] = field(default_factory=dict)
+    udp_middlewares: Mapping[str, MiddlewareInfo] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()

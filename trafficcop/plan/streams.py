@@ -1,9 +1,9 @@
-"""The part of a Plan that is about TCP and UDP. Names are qualified, what is broken was left out."""
+"""The part of a Plan that is about TCP. Names are qualified, what is broken was left out."""
 
 from __future__ import annotations
 
 from trafficcop.config.lazy import dataclass
-from trafficcop.config.stream import TCPMiddleware, TCPServersTransport, TCPService, UDPService
+from trafficcop.config.stream import TCPMiddleware, TCPServersTransport, TCPService
 from trafficcop.rules.ast import Node
 
 
@@ -41,18 +41,3 @@ class TCPMiddlewarePlan:
 class TCPTransportPlan:
     name: str
     transport: TCPServersTransport
-
-
-@dataclass(frozen=True, slots=True)
-class UDPRouterPlan:
-    """One UDP router on one entry point."""
-
-    name: str
-    entry_point: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class UDPServicePlan:
-    name: str
-    service: UDPService

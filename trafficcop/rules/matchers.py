@@ -14,6 +14,7 @@ from trafficcop.rules.names import Kind, Syntax
 from trafficcop.rules.parse import locate
 from trafficcop.rules.patterns import pattern
 from trafficcop.rules.tcp_matchers import TCP_V2, TCP_V3
+from trafficcop.rules.udp_matchers import UDP
 from trafficcop.rules.walk import leaves
 
 HTTPMatcher = Callable[[Request], bool]
@@ -113,6 +114,8 @@ def check(node: Node, kind: Kind, syntax: Syntax, text: str = "") -> None:
     """Raise RuleError if the tree cannot be linked; given the text of the rule, with the place."""
     if kind == "http":
         builders: Mapping[str, Callable[[_Arguments], object]] = HTTP_V2 if syntax == "v2" else HTTP_V3
+    elif kind == "udp":
+        builders = UDP
     else:
         builders = TCP_V2 if syntax == "v2" else TCP_V3
     for index, leaf in enumerate(leaves(node)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Kind = Literal["http", "tcp"]
+Kind = Literal["http", "tcp", "udp"]
 Syntax = Literal["v3", "v2"]
 
 Arities = tuple[int, ...]  # the counts that are allowed; empty is any number but none
@@ -32,6 +32,8 @@ MATCHERS: Mapping[tuple[Kind, Syntax], Mapping[str, Arities]] = {
     ("http", "v2"): dict.fromkeys(_HTTP_V2, _ANY),
     ("tcp", "v3"): dict.fromkeys(("ALPN", "ClientIP", "HostSNI", "HostSNIRegexp"), (1,)),
     ("tcp", "v2"): dict.fromkeys(("ALPN", "ClientIP", "HostSNI", "HostSNIRegexp"), _ANY),
+    ("udp", "v3"): {"ClientIP": (1,)},
+    ("udp", "v2"): {"ClientIP": _ANY},
 }
 
 _SPELLINGS = {
@@ -47,6 +49,8 @@ _ELSEWHERE = {
     ("http", "v3"): "a matcher of the v3 syntax",
     ("tcp", "v3"): "a matcher of TCP routers",
     ("tcp", "v2"): "a matcher of TCP routers",
+    ("udp", "v3"): "a matcher of UDP routers",
+    ("udp", "v2"): "a matcher of UDP routers",
 }
 _SUCCESSORS = {"Headers": "Header", "HeadersRegexp": "HeaderRegexp", "HostHeader": "Host"}
 

@@ -23,7 +23,7 @@ __all__ = ["MAX_LENGTH", "RuleError", "locate", "parse"]
 
 MAX_LENGTH = 1 << 20  # characters of a rule
 
-_CATCH_ALL = Matcher("HostSNI", ("*",))
+_CATCH_ALL: dict[Kind, Matcher] = {"tcp": Matcher("HostSNI", ("*",)), "udp": Matcher("*", ())}
 _LITERAL = re.compile("`([^`]*)`")
 _INSEPARABLE = re.compile("[\"'/`]")  # what may hide a backtick, or be a backtick without its other half
 _SKELETONS_LIMIT = 4096
@@ -45,8 +45,8 @@ def parse(text: str, kind: Kind = "http", syntax: Syntax = "v3") -> Node:
         return _parse_slowly(text, kind, syntax)
     program = read_plain(skeleton, kind, syntax)
     if program is None:
-        if kind == "tcp" and text.strip() == "*":
-            return _CATCH_ALL
+        if kind in _CATCH_ALL and text.strip() == "*":
+            return _CATCH_ALL[kind]
         program = _read(text, kind, syntax).program
     if len(_skeletons) >= _SKELETONS_LIMIT:
         _skeletons.clear()
@@ -55,8 +55,8 @@ def parse(text: str, kind: Kind = "http", syntax: Syntax = "v3") -> Node:
 
 
 def _parse_slowly(text: str, kind: Kind, syntax: Syntax) -> Node:
-    if kind == "tcp" and text.strip() == "*":
-        return _CATCH_ALL
+    if kind in _CATCH_ALL and text.strip() == "*":
+        return _CATCH_ALL[kind]
     parsed = _read(text, kind, syntax)
     return _instantiate(parsed.program, parsed.values)
 

@@ -17,7 +17,9 @@ from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
+from trafficcop.udp.servers import Servers
 from trafficcop.worker.link_services import ServiceLinker
+from trafficcop.worker.link_udp import UDPLinker
 from trafficcop.worker.linked import Linked, free
 
 _LINKED_PER_STEP = 8  # so many routers with their services are a few tenths of a millisecond of work
@@ -33,8 +35,10 @@ class Linker:
         ping: PingHandler,
         runtime_dir: Path | None,
         store: Store = LOCAL,
+        datagram_servers: Servers | None = None,
     ) -> None:
         self.linked = Linked()
+        self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
         self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked)
         self._plain: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
         self._secure: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
@@ -48,6 +52,7 @@ class Linker:
         """Objects must come before those that refer to them: transports, middlewares, services, routers."""
         self.linked.version = part.version
         self._services.take(part)
+        yield from self._datagrams.link(part)
         for number, router in enumerate(part.routers):
             if number % _LINKED_PER_STEP == 0:
                 yield
@@ -67,6 +72,7 @@ class Linker:
             yield from plain.index(self._plain.get(name, []))
             yield from secure.index(self._secure.get(name, []))
             self.linked.routes[name] = EntryRoutes(plain, secure)
+        self._datagrams.index()
         self.linked.keep(self._services.handlers())
 
     def clear_up(self) -> Iterator[None]:

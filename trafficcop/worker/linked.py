@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from trafficcop.http.datagrams import DatagramHandler
 from trafficcop.http.messages import Handler
 from trafficcop.proxy.pool import Pool
 from trafficcop.router.http import HTTPRouter
@@ -30,7 +31,18 @@ class Linked:
     services that tell their parents of it. `holds`: where requests wait for servers, by service.
     """
 
-    __slots__ = ("_services", "balancers", "checked", "holds", "pools", "routes", "version", "watched")
+    __slots__ = (
+        "_services",
+        "balancers",
+        "checked",
+        "datagram_servers",
+        "datagrams",
+        "holds",
+        "pools",
+        "routes",
+        "version",
+        "watched",
+    )
 
     def __init__(self) -> None:
         self.version = 0
@@ -40,6 +52,8 @@ class Linked:
         self.watched: dict[str, Watched] = {}
         self.holds: dict[str, Hold] = {}
         self.pools: set[Pool] = set()
+        self.datagrams: dict[str, DatagramHandler] = {}
+        self.datagram_servers: set[str] = set()
         self._services: list[Handler] = []
 
     def keep(self, services: list[Handler]) -> None:
@@ -63,7 +77,7 @@ class Linked:
                 if isinstance(router, HTTPRouter):
                     pieces += router.dismantle()
         self.routes, self.balancers, self.checked, self.watched, self._services = {}, {}, {}, {}, []
-        self.holds = {}
+        self.holds, self.datagrams = {}, {}
         return free(pieces)
 
 

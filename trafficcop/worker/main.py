@@ -62,8 +62,7 @@ class Worker:
     async def serve(self) -> None:
         """Serve until `stop`, then drain."""
         for name, sock in self._seat.sockets.items():
-            if sock.type == socket.SOCK_STREAM:  # datagrams are not served yet: `config/pending.py` says so
-                self._runtime.listen(name, sock)
+            self._runtime.listen(name, sock)
         following = asyncio.create_task(self._plans.follow())
         stopping = asyncio.create_task(self._stop.wait())
         first_plan = asyncio.create_task(self._plans.first.wait())

@@ -18,6 +18,7 @@ from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
+from trafficcop.worker.datagrams import Datagrams
 from trafficcop.worker.link import NO_ROUTES, Linker
 from trafficcop.worker.linked import Linked
 
@@ -47,6 +48,7 @@ class Runtime:
         self._health: dict[tuple[str, str], Health] = {}
         self._linked: Linked | None = None
         self.listeners: dict[str, Listener] = {}
+        self.datagrams = Datagrams(static)
 
     def _open_access_log(self, place: int, places: int) -> AccessLog | None:
         config = self._static.access_log
@@ -66,7 +68,10 @@ class Runtime:
     # === start ===
 
     def listen(self, name: str, sock: socket.socket) -> None:
-        """Serve the entry point `name` on a bound TCP socket."""
+        """Serve the entry point `name` on a bound socket."""
+        if sock.type == socket.SOCK_DGRAM:
+            self.datagrams.listen(name, sock)
+            return
         observer = None if self._access is None else AccessObserver(self._access, name)
         entry_point = self._static.entry_points[name]
         self.listeners[name] = Listener(name, entry_point, sock, NO_ROUTES, self._deadlines, observer)
@@ -74,13 +79,14 @@ class Runtime:
     async def start(self) -> None:
         for listener in self.listeners.values():
             await listener.start()
+        self.datagrams.start()
         self._deadlines.start()
 
     # === plans ===
 
     def linker(self) -> Linker:
         """For the parts of a new plan; nothing is in force before `install`."""
-        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store)
+        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store, self.datagrams.servers)
 
     def install(self, linked: Linked) -> Iterator[None]:
         """Put a plan in force. Returns the steps that free the one before."""
@@ -89,6 +95,7 @@ class Runtime:
             _tell(linked, health)
         for name, listener in self.listeners.items():
             listener.install(linked.routes.get(name, NO_ROUTES))
+        self.datagrams.install(linked)
         self._pools.keep_only(linked.pools)
         if before is None:
             return iter(())
@@ -126,7 +133,8 @@ class Runtime:
     async def drain(self) -> None:
         """Each entry point in its own time: go on accepting, stop, let requests end, cut off what is left."""
         self.refuse()
-        await asyncio.gather(*(self._drain(name, listener) for name, listener in self.listeners.items()))
+        streams = (self._drain(name, listener) for name, listener in self.listeners.items())
+        await asyncio.gather(*streams, self.datagrams.drain())
         self._pools.close()
         self._deadlines.stop()
         if self._access is not None:

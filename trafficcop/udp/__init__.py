@@ -1,0 +1,1 @@
+"""UDP: sessions by client address, each with a socket of its own to its server."""
