@@ -7,7 +7,7 @@ import pytest
 
 from tests.loopback import Scripted, fixed, router
 from trafficcop.config.entry_points import EntryPoint, EntryPointProxyProtocol
-from trafficcop.server.preface import MalformedHeader, read_header
+from trafficcop.server.proxy_protocol import MalformedHeader, read_header
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"

@@ -110,10 +110,12 @@ async def test_keep_alive_max_requests() -> None:
 
 
 async def test_keep_alive_max_time() -> None:
-    entry_point = replace(EntryPoint(), transport=EntryPointTransport(keep_alive_max_time=Duration.of("20ms")))
+    entry_point = replace(EntryPoint(), transport=EntryPointTransport(keep_alive_max_time=Duration.of("300ms")))
     async with router(Scripted(fixed()), entry_point=entry_point) as loopback:
         client = await loopback.client()
-        await asyncio.sleep(0.05)
+        _, fields, _ = await client.ask(GET)
+        assert b"connection" not in fields
+        await asyncio.sleep(0.35)
         _, fields, _ = await client.ask(GET)
         assert fields[b"connection"] == b"close"
         assert await client.rest() == b""

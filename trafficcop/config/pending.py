@@ -21,7 +21,8 @@ PENDING_STATIC: dict[str, str] = {
     "accessLog.otlp": "export of access logs",
     "api.debug": "profiles; /debug/vars answers",
     "certificatesResolvers.*": "certificates from an authority",
-    "entryPoints.*.http.tls": "TLS",
+    "entryPoints.*.http.tls.certResolver": "certificates from an authority",
+    "entryPoints.*.http.tls.domains": "certificates from an authority",
     "entryPoints.*.http2": "HTTP/2",
     "entryPoints.*.http3": "HTTP/3",
     "entryPoints.*.observability.metrics": "metrics",
@@ -74,7 +75,8 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.routers.*.observability.metrics": "metrics",
     "http.routers.*.observability.traceVerbosity": "tracing",
     "http.routers.*.observability.tracing": "tracing",
-    "http.routers.*.tls": "TLS",
+    "http.routers.*.tls.certResolver": "certificates from an authority",
+    "http.routers.*.tls.domains": "certificates from an authority",
     "http.serversTransports.*.certificates": "TLS to servers",
     "http.serversTransports.*.cipherSuites": "TLS to servers",
     "http.serversTransports.*.disableHTTP2": "HTTP/2 to servers; HTTP/1.1 is used anyway",
@@ -93,9 +95,7 @@ PENDING_DYNAMIC: dict[str, str] = {
     "tcp.routers.*": "TCP",
     "tcp.serversTransports.*": "TCP",
     "tcp.services.*": "TCP",
-    "tls.certificates.[]": "TLS",
-    "tls.options.*": "TLS",
-    "tls.stores.*": "TLS",
+    "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }
 
 

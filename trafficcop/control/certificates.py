@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime
+from collections.abc import Callable, Iterable
 
 from trafficcop.config.scalars import FileOrContent
 from trafficcop.config.tls import TLSOptions
 from trafficcop.control.ledger import dotted
-from trafficcop.control.merge import Merged
+from trafficcop.control.merge import DEFAULT, Merged
+from trafficcop.control.pairs import PairBook, read_given, reason
 from trafficcop.control.places import Places
 from trafficcop.errors import Issue
+from trafficcop.tls.contexts import Certificate, ServerOptions
+from trafficcop.tls.names import UnknownName, ciphers_of, curves_of
 
 _VERSIONS = ("", "VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
 _CLIENT_AUTH = (
@@ -24,31 +28,49 @@ _NEEDS_CAS = ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
 
 
 class CertificateChecks:
-    """Reads every certificate once; what cannot be used is told and left out by whoever needs it."""
+    """Reads every certificate once; what cannot be used is told and left out by whoever needs it.
 
-    def __init__(self, merged: Merged, places: Places) -> None:
+    `stored` is what the default store serves (others are accepted and never asked, as in Traefik), `good` the options
+    that can be met, `errors` those of all options by qualified name, "" of the good ones.
+    """
+
+    def __init__(self, merged: Merged, places: Places, pairs: PairBook) -> None:
         self.issues: list[Issue] = []
+        self.stored: list[Certificate] = []
+        self.default: Certificate | None = None
+        self.is_default_broken = False
+        self.good: dict[str, ServerOptions] = {}
+        self.errors: dict[str, str] = {}
         self._merged = merged
         self._places = places
+        self._pairs = pairs
 
-    def options(self) -> dict[str, str]:
-        """The error of all TLS options by qualified name, "" of those that are good."""
-        errors: dict[str, str] = {}
+    def options(self) -> None:
         for name, options in self._merged.tls_options.items():
             error, key = self._options_error(options)
-            errors[name] = error
+            self.errors[name] = error
             if error:
                 self._tell(self._provider("options", name), ("tls", "options", _bare(name), *key), error)
-        return errors
+            else:
+                self.good[name] = self._server_options(options)
 
     def certificates(self) -> None:
         for provider, index, certificate in self._merged.certificates:
-            self._check_pair(provider, ("tls", "certificates", index), certificate.cert_file, certificate.key_file)
+            path = ("tls", "certificates", index)
+            found = self._pair(provider, path, certificate.cert_file, certificate.key_file)
+            if found is not None and (not certificate.stores or DEFAULT in certificate.stores):
+                self.stored.append(found)
         for name, store in self._merged.tls_stores.items():
             given = store.default_certificate
             if given is not None:
-                path = ("tls", "stores", _bare(name), "defaultCertificate")
-                self._check_pair(self._provider("stores", name), path, given.cert_file, given.key_file)
+                provider = self._provider("stores", name)
+                where = ("tls", "stores", _bare(name))
+                found = self._pair(provider, (*where, "defaultCertificate"), given.cert_file, given.key_file)
+                if name == DEFAULT:
+                    self.default, self.is_default_broken = found, found is None
+                if store.default_generated_cert is not None:
+                    text = "defaultGeneratedCert is ignored: there is a defaultCertificate"
+                    self._tell(provider, (*where, "defaultGeneratedCert"), text, is_warning=True)
         for name, transport in self._merged.transports.items():
             provider = _provider_of(name)
             base = ("http", "serversTransports", _bare(name))
@@ -57,12 +79,24 @@ class CertificateChecks:
                 continue
             self._check_cas(provider, (*base, "rootCAs"), transport.root_cas)
             for index, pair in enumerate(transport.certificates):
-                self._check_pair(provider, (*base, "certificates", index), pair.cert_file, pair.key_file)
+                self._pair(provider, (*base, "certificates", index), pair.cert_file, pair.key_file)
+
+    def default_or(self, generate: Callable[[], Certificate] | None) -> Certificate | None:
+        """The certificate for names without one."""
+        return self.default if generate is None or self.default is not None or self.is_default_broken else generate()
 
     def _options_error(self, options: TLSOptions) -> tuple[str, tuple[str, ...]]:
         for key, version in (("minVersion", options.min_version), ("maxVersion", options.max_version)):
             if version not in _VERSIONS:
                 return f"invalid TLS version {version!r}: expected one of {', '.join(_VERSIONS[1:])}", (key,)
+        try:
+            ciphers_of(options.cipher_suites)
+        except UnknownName as unknown:
+            return str(unknown), ("cipherSuites",)
+        try:
+            curves_of(options.curve_preferences)
+        except UnknownName as unknown:
+            return str(unknown), ("curvePreferences",)
         auth = options.client_auth
         if auth is None:
             return "", ()
@@ -71,11 +105,30 @@ class CertificateChecks:
             return f'unknown client auth type "{kind}"', ("clientAuth", "clientAuthType")
         if kind in _NEEDS_CAS and not auth.ca_files:
             return f"invalid clientAuthType: {kind}, CAFiles is required", ("clientAuth", "clientAuthType")
+        self._pairs.note(*auth.ca_files)
         for file in auth.ca_files:
             error = ca_error(file)
             if error:
                 return error, ("clientAuth", "caFiles")
         return "", ()
+
+    def _server_options(self, options: TLSOptions) -> ServerOptions:
+        auth = options.client_auth
+        kind, cas = "NoClientCert", b""
+        if auth is not None:
+            kind = auth.client_auth_type or ("RequireAndVerifyClientCert" if auth.ca_files else "NoClientCert")
+            cas = b"\n".join(read_given(file) for file in auth.ca_files)
+        return ServerOptions(
+            min_version=options.min_version,
+            max_version=options.max_version,
+            cipher_suites=options.cipher_suites,
+            curves=options.curve_preferences,
+            alpn=options.alpn_protocols,
+            client_auth=kind,
+            client_cas=cas,
+            has_tickets=not options.disable_session_tickets,
+            is_strict=options.sni_strict,
+        )
 
     def _check_cas(self, provider: str, path: tuple[str | int, ...], files: Iterable[FileOrContent]) -> None:
         for index, file in enumerate(files):
@@ -83,36 +136,22 @@ class CertificateChecks:
             if error:
                 self._tell(provider, (*path, index), error)
 
-    def _check_pair(self, provider: str, path: tuple[str | int, ...], cert: FileOrContent, key: FileOrContent) -> None:
-        for option, error in pair_errors(cert, key):
+    def _pair(
+        self, provider: str, path: tuple[str | int, ...], cert: FileOrContent, key: FileOrContent
+    ) -> Certificate | None:
+        pair = self._pairs.load(cert, key)
+        for option, error in pair.errors:
             self._tell(provider, (*path, option), error)
+        if pair.expires is not None and pair.expires < datetime.datetime.now(datetime.UTC):
+            text = f"the certificate has expired on {pair.expires:%Y-%m-%d}; it is served nevertheless"
+            self._tell(provider, (*path, "certFile"), text, is_warning=True)
+        return pair.certificate
 
     def _provider(self, kind: str, name: str) -> str:
         return _provider_of(name) or self._merged.default_by.get(kind, "")
 
-    def _tell(self, provider: str, path: tuple[str | int, ...], text: str) -> None:
-        self.issues.append(Issue(text, dotted(path), self._places.key(provider, path)))
-
-
-def pair_errors(cert: FileOrContent, key: FileOrContent) -> list[tuple[str, str]]:
-    """What is wrong with a certificate and its key, by option."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    errors: list[tuple[str, str]] = []
-    public = None
-    try:
-        public = x509.load_pem_x509_certificates(_read(cert))[0].public_key()
-    except (OSError, ValueError) as error:
-        errors.append(("certFile", _reason(cert, "certificate", error)))
-    try:
-        private = load_pem_private_key(_read(key), password=None)
-    except (OSError, ValueError, TypeError) as error:
-        errors.append(("keyFile", _reason(key, "private key", error)))
-    else:
-        if public is not None and private.public_key() != public:
-            errors.append(("keyFile", "the private key does not belong to the certificate"))
-    return errors
+    def _tell(self, provider: str, path: tuple[str | int, ...], text: str, *, is_warning: bool = False) -> None:
+        self.issues.append(Issue(text, dotted(path), self._places.key(provider, path), is_warning))
 
 
 def ca_error(file: FileOrContent) -> str:
@@ -120,29 +159,10 @@ def ca_error(file: FileOrContent) -> str:
     from cryptography import x509
 
     try:
-        x509.load_pem_x509_certificates(_read(file))
+        x509.load_pem_x509_certificates(read_given(file))
     except (OSError, ValueError) as error:
-        return _reason(file, "certificate", error)
+        return reason(file, "certificate", error)
     return ""
-
-
-def _read(file: FileOrContent) -> bytes:
-    if not file:
-        raise ValueError("it is not given")
-    return file.read()
-
-
-def _reason(file: FileOrContent, what: str, error: Exception) -> str:
-    """One line: the path if the value is one, never the content of a key."""
-    if isinstance(error, OSError):
-        return f"cannot read {file}: {error.strerror}"
-    if not file:
-        return f"the {what} is missing"
-    if file.is_path:
-        return f"{file} holds no {what} in PEM form"
-    if "-----BEGIN" not in file and "\n" not in file:
-        return f"there is no file {file}"
-    return f"the text is no {what} in PEM form"
 
 
 def _bare(name: str) -> str:

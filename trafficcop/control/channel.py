@@ -226,6 +226,7 @@ class _Session:
 
 # What others refer to comes first.
 _STREAM_FIELDS = (
+    "certificates",
     *("tcp_transports", "tcp_middlewares", "tcp_services", "tcp_routers"),
     *("udp_middlewares", "udp_services", "udp_routers"),
 )
@@ -246,7 +247,7 @@ def parts_of(plan: Plan) -> Iterator[PlanPart]:
         for objects in _slices(getattr(plan, name)):
             fields: dict[str, Any] = {name: tuple(objects)}
             yield PlanPart(version, **fields)
-    yield PlanPart(version, is_last=True)
+    yield PlanPart(version, tls=plan.tls, is_last=True)
 
 
 def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from trafficcop.config.datagrams import UDPMiddleware
@@ -17,8 +17,10 @@ from trafficcop.control.ledger import Entry, Ledger, Section, entries_of
 from trafficcop.control.merge import Merged, merge
 from trafficcop.control.middlewares import Middlewares
 from trafficcop.control.names import Ranks, is_internal, qualify
+from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import NO_PLACES, Places
 from trafficcop.control.reporting import Books, report
+from trafficcop.control.router_tls import other_hosts, settle
 from trafficcop.control.router_tree import grow
 from trafficcop.control.routers import Routers
 from trafficcop.control.rule_book import RuleBook
@@ -44,6 +46,8 @@ from trafficcop.control.udp import (
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
+from trafficcop.plan.tls import TLSPlan
+from trafficcop.tls.contexts import Certificate
 
 SERVICES = ("http", "services")
 MIDDLEWARES = ("http", "middlewares")
@@ -57,33 +61,53 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     issues: Sequence[Issue] = (),
     places: Places = NO_PLACES,
     rules: RuleBook | None = None,
+    pairs: PairBook | None = None,
+    generate: Callable[[], Certificate] | None = None,
 ) -> tuple[Plan, Report]:
     """Resolve and check everything. `static` is the effective one; `issues` is what the providers have to tell.
 
     What cannot work is left out of the Plan and stands in the Report as Traefik's API shows it. Issues with an `owner`
-    (`("http", "routers", "web@file")`) name objects that could not even be decoded.
+    (`("http", "routers", "web@file")`) name objects that could not even be decoded. `generate` makes the certificate
+    for names that have none; without it each worker does.
     """
     rules = rules or RuleBook()
     rules.turn()
+    pairs = pairs or PairBook()
+    pairs.turn()
     own, mistakes = internal_configuration(static)
     merged = merge({**configurations, "internal": own})
     ledger = Ledger(places)
     ledger.issues.extend((*issues, *merged.issues))
     for path, text in mistakes:
         ledger.tell_static(path, text)
-    certificates = CertificateChecks(merged, places)
-    options = certificates.options()
+    certificates = CertificateChecks(merged, places, pairs)
+    certificates.options()
     certificates.certificates()
+    options = certificates.errors
     ledger.issues.extend(certificates.issues)
     entry_points = read_entry_points(static)
     broken = _broken(issues)
     books = _open(merged, broken, entry_points)
+    books = replace(books, routers=settle(books.routers, rules, ledger))
     plan = _compile_http(static, merged, books, options, rules, entry_points, ledger)
     _check_streams(merged, books, options, rules, entry_points, ledger)
     udp = compile_udp(
         UDPObjects(books.udp_routers, books.udp_services, books.udp_middlewares), entry_points, rules, ledger
     )
-    plan = replace(plan, udp_routers=udp.routers, udp_services=udp.services, udp_middlewares=udp.middlewares)
+    has_tls = any(router.is_tls for router in plan.routers) or any(one.tls for one in merged.tcp_routers.values())
+    plan = replace(
+        plan,
+        certificates=tuple(certificates.stored),
+        tls=TLSPlan(
+            options=certificates.good,
+            hosts=other_hosts(books.routers.values(), plan.routers, certificates.good),
+            default=certificates.default_or(generate if has_tls else None),
+            is_default_broken=certificates.is_default_broken,
+        ),
+        udp_routers=udp.routers,
+        udp_services=udp.services,
+        udp_middlewares=udp.middlewares,
+    )
     return plan, report(books, ledger.issues, plan.services)
 
 

@@ -21,6 +21,7 @@ from trafficcop.control.health import HealthChecks
 from trafficcop.control.http_checks import http_checks
 from trafficcop.control.launch import Launch
 from trafficcop.control.names import qualify
+from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import STATIC, Places
 from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
@@ -32,6 +33,8 @@ from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health
 from trafficcop.providers.file import FileProvider
 from trafficcop.telemetry import log
+from trafficcop.tls.contexts import Certificate
+from trafficcop.tls.generated import generate
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +62,8 @@ class Control:
         required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""
         self._watcher = Watcher(launch.static, self._publish, required=required)
         self._rules = RuleBook()  # what a reload does not change is not parsed again
+        self._pairs = PairBook()
+        self._generated: Certificate | None = None
         self._told: frozenset[Issue] = frozenset()
         self._stop = asyncio.Event()
 
@@ -115,7 +120,9 @@ class Control:
     ) -> None:
         told = [qualified(issue, provider) for provider, found in issues.items() for issue in found]
         static, before = self._launch.static, self.state.plan
-        compiled, report = compile(static, configurations, told, self._places(), self._rules)
+        compiled, report = compile(
+            static, configurations, told, self._places(), self._rules, self._pairs, self._generate
+        )
         plan = replace(compiled, version=before.version)
         is_news = not before.version or plan != before
         if is_news:
@@ -127,6 +134,12 @@ class Control:
             self._health.update(plan)
             logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
         gc.enable()  # off until now: there was no garbage, but much to look at
+
+    def _generate(self) -> Certificate:
+        """The certificate for names that have none, the same for as long as this process lives."""
+        if self._generated is None:
+            self._generated = generate()
+        return self._generated
 
     def _places(self) -> Places:
         """Where mistakes stand in the files, read again only when there are any."""

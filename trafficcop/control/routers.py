@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from trafficcop.control.entry_point_models import EntryPoints
 from trafficcop.control.internal import MAX_USER_PRIORITY
 from trafficcop.control.ledger import Ledger
-from trafficcop.control.merge import DEFAULT
 from trafficcop.control.middlewares import Middlewares
-from trafficcop.control.names import Ranks, is_internal, qualify
+from trafficcop.control.names import Ranks, is_internal
+from trafficcop.control.router_tls import options_name
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.services import Services
 from trafficcop.control.spread import RouterEntry, service_of, syntax_of
@@ -176,7 +176,8 @@ class Routers:
             service="" if children else service_of(entry),
             children=children,
             is_tls=entry.tls is not None,
-            tls_options="" if entry.tls is None else options_name(entry),
+            tls_options=entry.options,
+            domains=entry.domains,
             observability=entry.observability,
             encoded_characters=entry.encoded_characters,
             round_trip=round_trip(entry),
@@ -187,9 +188,3 @@ def round_trip(entry: RouterEntry) -> float:
     """Seconds that a whole exchange may take; 0 for no limit."""
     timeouts = entry.config.responding_timeouts
     return 0.0 if timeouts is None else max(timeouts.round_trip.seconds, 0.0)
-
-
-def options_name(entry: RouterEntry) -> str:
-    """The qualified name of the TLS options of a TLS router; `default` belongs to nobody."""
-    given = entry.tls.options if entry.tls is not None else ""
-    return qualify(given, entry.provider) if given and given != DEFAULT else DEFAULT

@@ -21,12 +21,14 @@ class RouterEntry(Entry[Router]):
 
     __slots__ = (
         "children",
+        "domains",
         "encoded_characters",
         "entry_points",
         "given_middlewares",
         "is_reached",
         "middlewares",
         "observability",
+        "options",
         "parents",
         "priority",
         "provider",
@@ -42,6 +44,8 @@ class RouterEntry(Entry[Router]):
         self.middlewares: tuple[str, ...] = ()
         self.given_middlewares = 0  # so many of them, the first ones, are the entry point's
         self.tls: RouterTLS | None = config.tls
+        self.options = ""  # the qualified name of the TLS options in force
+        self.domains: tuple[str, ...] = ()  # that decide about TLS
         self.observability = _OBSERVED
         self.encoded_characters: EncodedCharacters | None = None
         self.syntax = config.rule_syntax

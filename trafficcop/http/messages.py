@@ -17,6 +17,7 @@ from trafficcop.http.headers import Field, Headers
 
 if TYPE_CHECKING:
     from trafficcop.http.exchange import Exchange
+    from trafficcop.tls.facts import TLSFacts
 
 
 class Peer:
@@ -34,6 +35,7 @@ class Peer:
         "number",
         "port",
         "text",
+        "tls",
     )
 
     def __init__(self, text: str, port: int = 0, *, is_tls: bool = False, local_address: str = "") -> None:
@@ -50,6 +52,7 @@ class Peer:
         self.forwarded_lines = b""
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked
+        self.tls: TLSFacts | None = None  # of a connection that came through TLS
 
     def learn_number(self) -> int:
         """The address as a number, worked out once per connection."""

@@ -16,6 +16,8 @@ from trafficcop.plan.streams import (
     TCPServicePlan,
     TCPTransportPlan,
 )
+from trafficcop.plan.tls import TLSPlan
+from trafficcop.tls.contexts import Certificate
 
 Protocol = Literal["http", "tcp", "udp"]
 
@@ -31,6 +33,8 @@ class PlanPart:
     services: tuple[ServicePlan, ...] = ()
     middlewares: tuple[MiddlewarePlan, ...] = ()
     transports: Mapping[str, ServersTransport] = field(default_factory=dict)
+    certificates: tuple[Certificate, ...] = ()
+    tls: TLSPlan | None = None
     tcp_transports: tuple[TCPTransportPlan, ...] = ()
     tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
     tcp_services: tuple[TCPServicePlan, ...] = ()

@@ -20,7 +20,9 @@ from trafficcop.plan.streams import (
     TCPServicePlan,
     TCPTransportPlan,
 )
+from trafficcop.plan.tls import TLSPlan
 from trafficcop.rules.ast import Node
+from trafficcop.tls.contexts import Certificate
 
 # Services that we answer ourselves: `api@internal`, `ping@internal` (`pkg/server/service/internalhandler.go`).
 INTERNAL = "internal"
@@ -53,7 +55,8 @@ class RouterPlan:
     service: str
     children: tuple[RouterPlan, ...] = ()
     is_tls: bool = False
-    tls_options: str = ""
+    tls_options: str = ""  # in force on this entry point
+    domains: tuple[str, ...] = ()  # of its rule, when it is a TLS router
     observability: Observability = Observability()
     encoded_characters: EncodedCharacters | None = None
     is_default_rule: bool = False
@@ -85,6 +88,8 @@ class Plan:
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     middlewares: Mapping[str, MiddlewarePlan] = field(default_factory=dict)
     transports: Mapping[str, ServersTransport] = field(default_factory=dict)  # qualified; `default@internal` always
+    certificates: tuple[Certificate, ...] = ()
+    tls: TLSPlan = TLSPlan()
     tcp_transports: tuple[TCPTransportPlan, ...] = ()
     tcp_middlewares: tuple[TCPMiddlewarePlan, ...] = ()
     tcp_services: tuple[TCPServicePlan, ...] = ()

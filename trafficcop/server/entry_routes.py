@@ -7,6 +7,7 @@ from typing import Protocol
 from trafficcop.http.messages import Handler
 from trafficcop.http.streams import StreamHandler
 from trafficcop.rules.tcp_matchers import TCPFacts
+from trafficcop.tls.table import HostTable, TLSTable
 
 
 class StreamMatch:
@@ -37,11 +38,21 @@ class StreamRouter(Protocol):
 
 
 class EntryRoutes:
-    """Where the connections of one entry point go. `https` answers what came through TLS."""
+    """Where the connections of one entry point go. `https` answers what came through TLS; `hosts` has the TLS options
+    of its routers by server name, `tls` what these options and their certificates are."""
 
-    __slots__ = ("http", "https", "streams")
+    __slots__ = ("hosts", "http", "https", "streams", "tls")
 
-    def __init__(self, http: Handler, https: Handler, streams: StreamRouter | None = None) -> None:
+    def __init__(
+        self,
+        http: Handler,
+        https: Handler,
+        streams: StreamRouter | None = None,
+        hosts: HostTable | None = None,
+        tls: TLSTable | None = None,
+    ) -> None:
         self.http = http
         self.https = https
         self.streams = streams
+        self.hosts = HostTable() if hosts is None else hosts
+        self.tls = tls

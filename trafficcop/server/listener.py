@@ -5,21 +5,57 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
+from typing import Protocol
 
 from trafficcop.config.entry_points import EntryPoint
-from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.http.deadlines import NEVER, Deadlines, Timed
 from trafficcop.http.messages import Peer
+from trafficcop.http.streams import ClientStream, StreamHandler
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.observer import AccessObserver
 from trafficcop.server.pipeline import Pipeline
-from trafficcop.server.preface import PrefaceConnection, ProxyProtocol
+from trafficcop.server.preface import Preface
+from trafficcop.server.proxy_protocol import ProxyProtocol
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
 BACKLOG = 4096
+
+
+class Downstream(Protocol):
+    """A client's connection, whatever it speaks."""
+
+    def close_if_idle(self) -> None:
+        """Draining: go away now, or after what is under way."""
+
+    def abort(self) -> None:
+        """Go away at once."""
+
+
+class TimedDownstream(Downstream, Timed, Protocol):
+    """A connection with a time limit."""
+
+
+class _Relayed:
+    """A connection that a TCP router has taken over: a drain waits until it is closed."""
+
+    __slots__ = ("_listener", "_transport")
+
+    def __init__(self, listener: Listener, transport: asyncio.Transport) -> None:
+        self._listener = listener
+        self._transport = transport
+
+    def on_closed(self) -> None:
+        self._listener.connections.discard(self)
+
+    def close_if_idle(self) -> None:
+        """Nobody can tell when a stream is idle."""
+
+    def abort(self) -> None:
+        self._transport.abort()
 
 
 class Listener:
@@ -61,7 +97,7 @@ class Listener:
         admission = Admission(entry_point)
         self.pipeline = Pipeline(admission, routes.http, observer)
         self.secure = Pipeline(admission, routes.https, observer)
-        self.connections: set[Connection] = set()
+        self.connections: set[Downstream] = set()
         self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
         self.read_timeout = timeouts.read_timeout.seconds or NEVER
         self.write_timeout = timeouts.write_timeout.seconds or NEVER
@@ -90,21 +126,25 @@ class Listener:
 
     def accept(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
-        if self._proxy_protocol is not None:
-            return PrefaceConnection(self._proxy_protocol, self.connect, self.read_timeout, self._deadlines)
-        return Connection(self)
+        return Preface(self, self._proxy_protocol)
 
-    def connect(self, peer: Peer) -> Connection:
-        """A connection whose client is known from a PROXY header."""
+    def connect(self, peer: Peer | None) -> Connection:
+        """What speaks HTTP/1.1 with a client. None: its address is to be asked of the transport."""
         return Connection(self, peer)
+
+    def relay(self, handler: StreamHandler, transport: asyncio.Transport, received: bytes, peer: Peer) -> None:
+        """Hand a connection that is no HTTP to a TCP router."""
+        stream = _Relayed(self, transport)
+        self.connections.add(stream)
+        handler(ClientStream(transport, received, peer, stream.on_closed))
 
     # === what connections tell ===
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: TimedDownstream) -> None:
         self.connections.add(connection)
         self._deadlines.members.add(connection)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: TimedDownstream) -> None:
         self.connections.discard(connection)
         self._deadlines.members.discard(connection)
 

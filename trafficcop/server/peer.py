@@ -16,3 +16,12 @@ def peer_of(transport: asyncio.Transport) -> Peer:
     if address.startswith("::ffff:") and "." in address:
         address = address[7:]
     return Peer(address, int(name[1]))
+
+
+def local_address_of(transport: asyncio.Transport) -> str:
+    """Our own address on this connection: it chooses the certificate for a client that names no server."""
+    name = transport.get_extra_info("sockname")
+    if not isinstance(name, tuple):
+        return ""
+    address = str(name[0]).partition("%")[0]
+    return address[7:] if address.startswith("::ffff:") and "." in address else address

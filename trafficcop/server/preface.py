@@ -1,158 +1,229 @@
-"""What may come before HTTP on a connection: the PROXY protocol, version 1 and 2 (HAProxy `proxy-protocol.txt`).
+"""The first bytes of a connection, looked at here and nowhere else: who serves it is decided by them.
 
-The first bytes are looked at here and nowhere else; a TCP router on the same entry point will look at them here too.
+In this order (Traefik `pkg/server/router/tcp/router.go`): PROXY protocol, TCP routers that need no bytes, PostgreSQL's
+request for TLS, a ClientHello, and whatever else is plain.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
-import struct
-from collections.abc import Callable
 from time import monotonic
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from trafficcop.config.entry_points import EntryPointProxyProtocol
-from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.http.deadlines import NEVER
 from trafficcop.http.messages import Peer
-from trafficcop.http.networks import Networks
-from trafficcop.server.peer import peer_of
+from trafficcop.http.streams import StreamHandler
+from trafficcop.rules.tcp_matchers import TCPFacts
+from trafficcop.server.entry_routes import StreamMatch
+from trafficcop.server.peer import local_address_of, peer_of
+from trafficcop.server.postgres import ACCEPTED, SSL_REQUEST, PostgresTransport
+from trafficcop.server.proxy_protocol import MalformedHeader, ProxyProtocol, read_header
+from trafficcop.server.securing import Securing
+from trafficcop.tls.client_hello import HANDSHAKE, SSLV2, ClientHello, ClientHelloReader, MalformedHello
+from trafficcop.tls.table import DEFAULT, Refused
 
-_V1_LIMIT = 107
-_V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-_V1 = re.compile(rb"PROXY (?:UNKNOWN[^\r\n]*|(TCP[46]) (\S+) (\S+) (\d{1,5}) (\d{1,5}))\r\n")
-
-
-class MalformedHeader(Exception):
-    """The connection began as a PROXY header and went on as something else."""
-
-
-def read_header(data: bytes) -> tuple[Peer | None, int] | None:
-    """(client, size of the header), None while bytes are missing. No header at all: (None, 0).
-
-    The client is None too where the header names none (`UNKNOWN`, `LOCAL`): the connection's own peer counts.
-    """
-    if data.startswith(_V2_SIGNATURE[: len(data)]):
-        return _read_v2(data) if len(data) >= 16 else None
-    if data.startswith(b"PROXY "[: len(data)]):
-        return _read_v1(data)
-    return None, 0
+if TYPE_CHECKING:
+    from trafficcop.server.listener import Listener
 
 
-def _read_v1(data: bytes) -> tuple[Peer | None, int] | None:
-    end = data.find(b"\n", 0, _V1_LIMIT)
-    if end < 0:
-        if len(data) >= _V1_LIMIT:
-            raise MalformedHeader
-        return None
-    found = _V1.fullmatch(data[: end + 1])
-    if found is None:
-        raise MalformedHeader
-    if found[1] is None:
-        return None, end + 1
-    version = 4 if found[1] == b"TCP4" else 6
-    source, port = _address(found[2], version), int(found[4])
-    _address(found[3], version)
-    if port > 65535 or int(found[5]) > 65535:
-        raise MalformedHeader
-    return Peer(source, port), end + 1
+class Preface(asyncio.Protocol):
+    """A connection until it is known who serves it."""
 
+    __slots__ = ("_data", "_is_postgres", "_listener", "_peer", "_proxy_protocol", "_reader", "_transport", "deadline")
 
-def _address(text: bytes, version: int) -> str:
-    try:
-        address = ipaddress.ip_address(text.decode("ascii"))
-    except ValueError:
-        raise MalformedHeader from None
-    if address.version != version:
-        raise MalformedHeader
-    return str(address)
-
-
-def _read_v2(data: bytes) -> tuple[Peer | None, int] | None:
-    command, family, length = struct.unpack_from("!BBH", data, 12)
-    if command not in (0x20, 0x21):
-        raise MalformedHeader
-    size = 16 + length
-    if len(data) < size:
-        return None
-    if command == 0x20:
-        return None, size
-    if family >> 4 == 1 and length >= 12:
-        (port,) = struct.unpack_from("!H", data, 24)
-        return Peer(str(ipaddress.IPv4Address(data[16:20])), port), size
-    if family >> 4 == 2 and length >= 36:
-        (port,) = struct.unpack_from("!H", data, 48)
-        return Peer(str(ipaddress.IPv6Address(data[16:32])), port), size
-    return None, size
-
-
-class ProxyProtocol:
-    """Whose PROXY headers are believed."""
-
-    __slots__ = ("_trusted",)
-
-    def __init__(self, trusted: Networks) -> None:
-        self._trusted = trusted
-
-    @classmethod
-    def of(cls, option: EntryPointProxyProtocol | None) -> ProxyProtocol | None:
-        if option is None:
-            return None
-        return cls(Networks.of(option.trusted_ips, is_everything=option.insecure))
-
-    def client_of(self, header: Peer | None, peer: Peer) -> Peer:
-        """The header's client if the peer may name one: an untrusted peer's header is read and ignored."""
-        return header if header is not None and self._trusted.has(peer.text) else peer
-
-
-class PrefaceConnection(asyncio.Protocol):
-    """A connection until its first bytes are understood; then the HTTP connection takes over."""
-
-    def __init__(
-        self,
-        proxy_protocol: ProxyProtocol,
-        connect: Callable[[Peer], asyncio.Protocol],
-        timeout: float,
-        deadlines: Deadlines,
-    ) -> None:
-        self._proxy_protocol = proxy_protocol
-        self._connect = connect
-        self._timeout = timeout
-        self._deadlines = deadlines
+    def __init__(self, listener: Listener, proxy_protocol: ProxyProtocol | None) -> None:
+        self._listener = listener
+        self._proxy_protocol = proxy_protocol  # None: there is none, or its header was read
         self._transport: asyncio.Transport | None = None
+        self._peer: Peer | None = None
         self._data = b""
+        self._reader: ClientHelloReader | None = None
+        self._is_postgres = False
         self.deadline = NEVER
+
+    # === asyncio's callbacks ===
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.deadline = monotonic() + self._timeout
-        self._deadlines.members.add(self)
+        self.deadline = monotonic() + self._listener.read_timeout
+        self._listener.add(self)
+        if self._proxy_protocol is None:
+            self._dispatch_at_once()
 
     def data_received(self, data: bytes) -> None:
-        transport = self._transport
-        if transport is None:
+        if self._transport is None:
             return
-        self._data += data
-        try:
-            found = read_header(self._data)
-        except MalformedHeader:
-            transport.abort()
+        if self._reader is not None:
+            self._read_hello(self._reader, data)
             return
-        if found is None:
-            return
-        header, size = found
-        self._deadlines.members.discard(self)
-        protocol = self._connect(self._proxy_protocol.client_of(header, peer_of(transport)))
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        if size < len(self._data):
-            protocol.data_received(self._data[size:])
+        if self._data:
+            data, self._data = self._data + data, b""
+        if self._proxy_protocol is not None:
+            data = self._read_proxy_header(self._proxy_protocol, data)
+        if data and self._transport is not None:
+            self._look(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._deadlines.members.discard(self)
+        self._transport = None
+        self._listener.discard(self)
 
     def on_deadline(self) -> None:
         self.deadline = NEVER
+        self.abort()
+
+    # === drain ===
+
+    def close_if_idle(self) -> None:
+        if not self._data and self._reader is None and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    # === step by step ===
+
+    def _read_proxy_header(self, proxy_protocol: ProxyProtocol, data: bytes) -> bytes:
+        """What comes after the header; nothing while it is not complete."""
+        try:
+            found = read_header(data)
+        except MalformedHeader:
+            self.abort()
+            return b""
+        if found is None:
+            self._data = data
+            return b""
+        header, size = found
+        self._proxy_protocol = None
+        self._peer = proxy_protocol.client_of(header, self._own_peer())
+        self._dispatch_at_once(data[size:])
+        return data[size:]
+
+    def _dispatch_at_once(self, data: bytes = b"") -> None:
+        """TCP routers on an entry point without TLS need no bytes: their servers may be the first to speak."""
+        streams = self._listener.routes.streams
+        if streams is not None and streams.is_immediate:
+            handler = streams.match_plain(self._facts())
+            if handler is not None:
+                self._relay(handler, data)
+
+    def _look(self, data: bytes) -> None:
+        first = data[0]
+        if first == SSLV2:
+            self._serve_tls(ClientHello(), data)
+        elif first == HANDSHAKE:
+            self._reader = ClientHelloReader()
+            self._read_hello(self._reader, data)
+        elif self._is_postgres:
+            self._close()
+        elif first == 0 and SSL_REQUEST.startswith(data[: len(SSL_REQUEST)]):
+            if len(data) < len(SSL_REQUEST):
+                self._data = data
+                return
+            self._is_postgres = True
+            if self._transport is not None:
+                self._transport.write(ACCEPTED)
+            if len(data) > len(SSL_REQUEST):
+                self._look(data[len(SSL_REQUEST) :])
+        else:
+            self._serve_plain(data)
+
+    def _serve_plain(self, data: bytes) -> None:
+        streams = self._listener.routes.streams
+        if streams is not None:
+            handler = streams.match_plain(self._facts())
+            if handler is not None:
+                self._relay(handler, data)
+                return
+        transport = self._leave()
+        protocol = self._listener.connect(self._peer)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        protocol.data_received(data)
+
+    # === TLS ===
+
+    def _read_hello(self, reader: ClientHelloReader, data: bytes) -> None:
+        try:
+            hello = reader.feed(data)
+        except MalformedHello:
+            self._close()
+            return
+        if hello is not None:
+            self._serve_tls(hello, bytes(reader.received))
+
+    def _serve_tls(self, hello: ClientHello, data: bytes) -> None:
+        """HTTPS routers with a host, TCP routers with one, HTTPS routers without, TCP routers without, then 404."""
+        routes = self._listener.routes
+        options = None if self._is_postgres else routes.hosts.find(hello.server_name)
+        if options is not None:
+            self._terminate(options, hello, data, None)
+            return
+        match: StreamMatch | None = None
+        if routes.streams is not None:
+            match = routes.streams.match_tls(self._facts(hello))
+        catch_all = routes.hosts.catch_all
+        if match is not None and (self._is_postgres or not match.is_catch_all or catch_all is None):
+            self._serve_stream(match, hello, data)
+        elif self._is_postgres:
+            self._close()
+        else:
+            self._terminate(DEFAULT if catch_all is None else catch_all, hello, data, None)
+
+    def _serve_stream(self, match: StreamMatch, hello: ClientHello, data: bytes) -> None:
+        if not match.is_passthrough:
+            self._terminate(match.tls_options, hello, data, match.handler)
+        elif self._is_postgres:
+            transport = self._leave()
+            wrapped = PostgresTransport(transport, data)
+            self._listener.relay(match.handler, wrapped, SSL_REQUEST, self._peer or peer_of(transport))
+        else:
+            self._relay(match.handler, data)
+
+    def _terminate(self, options: str, hello: ClientHello, data: bytes, handler: StreamHandler | None) -> None:
+        table = self._listener.routes.tls
+        if table is None or not table.has(options):
+            self._close()
+            return
+        peer = self._peer or self._own_peer()
+        peer.local_address = peer.local_address or self._local_address()
+        transport = self._transport
+        try:
+            endpoint = table.endpoint(options, hello, peer.local_address, is_http=handler is None)
+        except Refused as refusal:
+            if transport is not None:
+                transport.write(refusal.record)
+            self._close()
+            return
+        peer.is_tls = True
+        Securing(self._listener, peer, options, hello.server_name, handler, self.deadline).start(
+            endpoint, self._leave(), data
+        )
+
+    # === what all of them need ===
+
+    def _facts(self, hello: ClientHello | None = None) -> TCPFacts:
+        peer = self._peer or self._own_peer()
+        return TCPFacts(peer_ip=peer.text) if hello is None else TCPFacts(hello.server_name, hello.alpn, peer.text)
+
+    def _own_peer(self) -> Peer:
+        return Peer("") if self._transport is None else peer_of(self._transport)
+
+    def _local_address(self) -> str:
+        return "" if self._transport is None else local_address_of(self._transport)
+
+    def _relay(self, handler: StreamHandler, data: bytes) -> None:
+        transport = self._leave()
+        self._listener.relay(handler, transport, data, self._peer or peer_of(transport))
+
+    def _leave(self) -> asyncio.Transport:
+        """The transport, which is somebody else's from now on."""
+        transport, self._transport = self._transport, None
+        self._listener.discard(self)
+        if transport is None:
+            raise RuntimeError("the connection was handed over already")
+        return transport
+
+    def _close(self) -> None:
+        transport = self._leave()
+        transport.close()

@@ -13,12 +13,15 @@ from trafficcop.plan.model import RouterPlan
 from trafficcop.proxy.pool import Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.router.round_trip import RoundTrip
+from trafficcop.router.sni_check import SNICheck
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
+from trafficcop.tls.contexts import Contexts
 from trafficcop.udp.servers import Servers
 from trafficcop.worker.link_services import ServiceLinker
+from trafficcop.worker.link_tls import TLSLinker
 from trafficcop.worker.link_udp import UDPLinker
 from trafficcop.worker.linked import Linked, free
 
@@ -36,9 +39,11 @@ class Linker:
         runtime_dir: Path | None,
         store: Store = LOCAL,
         datagram_servers: Servers | None = None,
+        contexts: Contexts | None = None,
     ) -> None:
         self.linked = Linked()
         self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
+        self._tls = TLSLinker(Contexts() if contexts is None else contexts)
         self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked)
         self._plain: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
         self._secure: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
@@ -52,12 +57,17 @@ class Linker:
         """Objects must come before those that refer to them: transports, middlewares, services, routers."""
         self.linked.version = part.version
         self._services.take(part)
+        self._tls.take(part)
         yield from self._datagrams.link(part)
         for number, router in enumerate(part.routers):
             if number % _LINKED_PER_STEP == 0:
                 yield
-            routes = self._secure if router.is_tls else self._plain
-            routes.setdefault(router.entry_point, []).append(RouteEntry(router, self._link_router(router)))
+            handler = self._link_router(router)
+            routes = self._plain
+            if router.is_tls:
+                routes = self._secure
+                self._tls.add_hosts(router)
+            routes.setdefault(router.entry_point, []).append(RouteEntry(router, handler))
 
     def finish(self) -> Linked:
         """The whole plan, at once."""
@@ -67,11 +77,12 @@ class Linker:
 
     def index(self) -> Iterator[None]:
         """After the last part: make the routers, in short steps. Then `linked` is what was made."""
+        table = self._tls.table()
         for name in self._plain.keys() | self._secure.keys():
             plain, secure = HTTPRouter(), HTTPRouter()
             yield from plain.index(self._plain.get(name, []))
             yield from secure.index(self._secure.get(name, []))
-            self.linked.routes[name] = EntryRoutes(plain, secure)
+            self.linked.routes[name] = EntryRoutes(plain, secure, hosts=self._tls.hosts(name), tls=table)
         self._datagrams.index()
         self.linked.keep(self._services.handlers())
 
@@ -93,6 +104,8 @@ class Linker:
             handler = self._services.service(router.service)
         for name in reversed(router.middlewares):
             handler = self._services.middleware(name, handler)
+        if router.is_tls:
+            handler = SNICheck(router.tls_options, handler)
         if router.encoded_characters is not None:
             options = router.encoded_characters
             config = EncodedCharacters(

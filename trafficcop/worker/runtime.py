@@ -18,6 +18,7 @@ from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.contexts import Contexts
 from trafficcop.worker.datagrams import Datagrams
 from trafficcop.worker.link import NO_ROUTES, Linker
 from trafficcop.worker.linked import Linked
@@ -43,6 +44,7 @@ class Runtime:
         self._store = store
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
+        self._contexts = Contexts()
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
         self._health: dict[tuple[str, str], Health] = {}
@@ -86,7 +88,8 @@ class Runtime:
 
     def linker(self) -> Linker:
         """For the parts of a new plan; nothing is in force before `install`."""
-        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store, self.datagrams.servers)
+        servers = self.datagrams.servers
+        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store, servers, self._contexts)
 
     def install(self, linked: Linked) -> Iterator[None]:
         """Put a plan in force. Returns the steps that free the one before."""

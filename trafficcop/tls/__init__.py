@@ -1,0 +1,1 @@
+"""TLS: what a client asks for, which certificate it gets, and the layer that speaks it."""

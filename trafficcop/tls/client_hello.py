@@ -1,0 +1,176 @@
+"""What a client says before anything is encrypted: the ClientHello (RFC 8446 §4.1.2), read without answering it."""
+
+from __future__ import annotations
+
+HANDSHAKE = 0x16
+SSLV2 = 0x80  # the first byte of an SSL 2 hello: TLS too, for OpenSSL to refuse
+LIMIT = 64 * 1024  # of the message: Go's and OpenSSL's are in the same order
+
+_RECORD_LIMIT = 16384 + 2048  # RFC 5246 §6.2.3
+_SERVER_NAME = 0
+_STATUS_REQUEST = 5
+_SUPPORTED_GROUPS = 10
+_ALPN = 16
+_SUPPORTED_VERSIONS = 43
+_KEY_SHARE = 51
+
+
+class MalformedHello(Exception):
+    """What came is not a ClientHello."""
+
+
+class ClientHello:
+    """The facts that decide who serves a connection, and how. `server_name` is in lower case, without spaces."""
+
+    __slots__ = ("alpn", "groups", "key_shares", "server_name", "versions", "wants_staple")
+
+    def __init__(self) -> None:
+        self.server_name = ""
+        self.alpn: tuple[str, ...] = ()
+        self.versions: tuple[int, ...] = ()
+        self.groups: tuple[int, ...] = ()
+        self.key_shares: tuple[int, ...] = ()
+        self.wants_staple = False
+
+
+class ClientHelloReader:
+    """Puts a ClientHello together from any number of segments and records. `received` is all that was fed."""
+
+    __slots__ = ("_message", "_needed", "_position", "received")
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self._position = 0  # of the next record
+        self._message = bytearray()
+        self._needed = -1  # the size of the message, once it is known
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """The ClientHello when it is complete; MalformedHello as soon as it cannot be one."""
+        received = self.received
+        received += data
+        while not 0 <= self._needed <= len(self._message):
+            position = self._position
+            head = bytes(received[position : position + 5])
+            if head[:1] not in (b"", b"\x16") or head[1:2] not in (b"", b"\x03"):
+                raise MalformedHello
+            if len(head) < 5:
+                return None
+            length = (head[3] << 8) | head[4]
+            if not 0 < length <= _RECORD_LIMIT:
+                raise MalformedHello
+            end = position + 5 + length
+            if len(self._message) < 4:
+                self._look_ahead(received[position + 5 : end])
+            if len(received) < end:
+                return None
+            self._message += received[position + 5 : end]
+            self._position = end
+        try:
+            return _decode(bytes(self._message[4 : self._needed]))
+        except (IndexError, UnicodeDecodeError):
+            raise MalformedHello from None
+
+    def _look_ahead(self, rest: bytearray) -> None:
+        """Judge the head of the message as soon as it is there."""
+        head = bytes(self._message + rest[:4])
+        if head[:1] not in (b"", b"\x01"):
+            raise MalformedHello
+        if len(head) >= 4:
+            self._needed = 4 + int.from_bytes(head[1:4], "big")
+            if self._needed > LIMIT:
+                raise MalformedHello
+
+
+def read_client_hello(data: bytes) -> ClientHello | None:
+    """The ClientHello that `data` begins with; None while bytes are missing."""
+    return ClientHelloReader().feed(data)
+
+
+def _decode(message: bytes) -> ClientHello:
+    hello = ClientHello()
+    position = 34  # version and random
+    position += 1 + message[position]  # session id
+    position += 2 + _u16(message, position)  # cipher suites
+    position += 1 + message[position]  # compression methods
+    if position == len(message):
+        return hello  # no extensions at all: TLS 1.0 had none
+    end = position + 2 + _u16(message, position)
+    if end != len(message):
+        raise MalformedHello
+    position += 2
+    while position < end:
+        kind, length = _u16(message, position), _u16(message, position + 2)
+        position += 4
+        if position + length > end:
+            raise MalformedHello
+        _note(hello, kind, message[position : position + length])
+        position += length
+    return hello
+
+
+def _note(hello: ClientHello, kind: int, value: bytes) -> None:
+    if kind == _SERVER_NAME:
+        hello.server_name = _server_name(value)
+    elif kind == _ALPN:
+        hello.alpn = _protocols(value)
+    elif kind == _SUPPORTED_VERSIONS:
+        hello.versions = _numbers(value[1 : 1 + value[0]])
+    elif kind == _SUPPORTED_GROUPS:
+        hello.groups = _numbers(value[2 : 2 + _u16(value, 0)])
+    elif kind == _KEY_SHARE:
+        hello.key_shares = _shares(value[2 : 2 + _u16(value, 0)])
+    elif kind == _STATUS_REQUEST:
+        hello.wants_staple = value[:1] == b"\x01"
+
+
+def _server_name(value: bytes) -> str:
+    """The host name of the list (RFC 6066 §3); it is no address and ends with no dot."""
+    end = 2 + _u16(value, 0)
+    if end != len(value):
+        raise MalformedHello
+    position = 2
+    while position < end:
+        kind, length = value[position], _u16(value, position + 1)
+        position += 3
+        if position + length > end:
+            raise MalformedHello
+        if kind == 0:
+            name = value[position : position + length].decode("ascii").strip().lower()
+            if not name or name.endswith("."):
+                raise MalformedHello
+            return name
+        position += length
+    return ""
+
+
+def _protocols(value: bytes) -> tuple[str, ...]:
+    end = 2 + _u16(value, 0)
+    if end != len(value):
+        raise MalformedHello
+    names: list[str] = []
+    position = 2
+    while position < end:
+        length = value[position]
+        position += 1
+        if not length or position + length > end:
+            raise MalformedHello
+        names.append(value[position : position + length].decode("latin-1"))
+        position += length
+    return tuple(names)
+
+
+def _shares(value: bytes) -> tuple[int, ...]:
+    groups: list[int] = []
+    position = 0
+    while position < len(value):
+        groups.append(_u16(value, position))
+        position += 4 + _u16(value, position + 2)
+    return tuple(groups)
+
+
+def _numbers(value: bytes) -> tuple[int, ...]:
+    return tuple(_u16(value, position) for position in range(0, len(value), 2))
+
+
+def _u16(data: bytes, position: int) -> int:
+    return (data[position] << 8) | data[position + 1]

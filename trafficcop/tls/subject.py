@@ -1,0 +1,54 @@
+"""Distinguished names as Go writes them (`crypto/x509/pkix`): RFC 2253, in an order of its own."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+# In the order of the string, which is the reverse of the order in a certificate made by Go.
+_KNOWN = {
+    NameOID.SERIAL_NUMBER: "SERIALNUMBER",
+    NameOID.COMMON_NAME: "CN",
+    NameOID.POSTAL_CODE: "POSTALCODE",
+    NameOID.STREET_ADDRESS: "STREET",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.ORGANIZATION_NAME: "O",
+    NameOID.COUNTRY_NAME: "C",
+}
+# One value of these, the last that is given.
+_SINGLE = (NameOID.SERIAL_NUMBER, NameOID.COMMON_NAME)
+
+
+def subject_of(certificate: bytes) -> str:
+    """The subject of a DER certificate, "" when it cannot be read."""
+    try:
+        return name_text(x509.load_der_x509_certificate(certificate).subject)
+    except ValueError:
+        return ""
+
+
+def name_text(name: x509.Name) -> str:
+    """`CN=client,OU=b+OU=c,O=Example`"""
+    parts: list[str] = []
+    for oid, label in _KNOWN.items():
+        values = [_value(one) for one in name.get_attributes_for_oid(oid)]
+        if values:
+            chosen = values[-1:] if oid in _SINGLE else values
+            parts.append("+".join(f"{label}={_escape(value)}" for value in chosen))
+    others = [one for one in name if one.oid not in _KNOWN]
+    parts += [f"{one.oid.dotted_string}={_escape(_value(one))}" for one in reversed(others)]
+    return ",".join(parts)
+
+
+def _value(attribute: x509.NameAttribute[str | bytes]) -> str:
+    value = attribute.value
+    return value if isinstance(value, str) else value.hex()
+
+
+def _escape(value: str) -> str:
+    text = "".join("\\" + char if char in ',+"\\<>;' else char for char in value)
+    if text[:1] in ("#", " "):
+        text = "\\" + text
+    return text[:-1] + "\\ " if len(text) > 1 and text[-1] == " " and text[-2] != "\\" else text
