@@ -36,6 +36,7 @@ _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP, signal
 def run(launch: Launch) -> int:
     """Serve until a signal says otherwise. The exit code of the program."""
     static = launch.static
+    kernel.allow_descriptors()
     count = kernel.usable_cpus() if static.workers is None else static.workers
     try:
         sockets = open_sockets(static.entry_points, max(count, 1), passed_sockets(launch.environ))

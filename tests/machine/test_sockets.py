@@ -145,6 +145,13 @@ def test_passed_sockets_are_shared_by_all_workers(opened: list[Sockets]) -> None
     assert sockets.of_worker[0]["own"] is not sockets.of_worker[1]["own"]
 
 
+def test_passed_datagrams_are_read_by_one_worker(opened: list[Sockets]) -> None:
+    passed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sockets = open_sockets({"dns": EntryPoint(address=":53/udp")}, 2, {"dns": passed})
+    opened.append(sockets)
+    assert [dict(each) for each in sockets.of_worker] == [{"dns": passed}, {}]
+
+
 def test_a_passed_socket_of_the_wrong_protocol() -> None:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as passed:
         with pytest.raises(BindError, match="passed by systemd is not of protocol tcp"):

@@ -1,9 +1,10 @@
-"""What Python's library does not wrap of Linux: parent-death signals, process names, the heap, the CPUs."""
+"""What Python's library does not wrap of Linux: parent-death signals, process names, the heap, limits, the CPUs."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def keep_heap() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, 4 * 1024 * 1024)
         libc.mallopt(_M_TRIM_THRESHOLD, 16 * 1024 * 1024)
         libc.mallopt(_M_TOP_PAD, 1024 * 1024)
+
+
+def allow_descriptors() -> None:
+    """As many open files as the administrator allows, instead of the thousand that old programs can count to."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def usable_cpus() -> int:

@@ -56,12 +56,13 @@ def open_sockets(
             except ValueError as error:
                 raise BindError(f"entry point {name}: {error}") from None
             if passed and name in passed:
-                # One queue for all workers: systemd keeps it across restarts of ours.
+                # One queue for all workers: systemd keeps it across restarts of ours. Datagrams of one session must
+                # not be dealt out to several workers, though: one worker reads them all.
                 shared = _checked(name, passed[name], address)
-                sockets = [shared] * workers
+                sockets = [shared] * (1 if _is_udp(address) else workers)
             else:
                 sockets = _bind(name, entry_point, address, workers, opened)
-            for taken, sock in zip(of_worker, sockets, strict=True):
+            for taken, sock in zip(of_worker, sockets, strict=False):
                 taken[name] = sock
         opened.pop_all()
     return Sockets(of_worker)
