@@ -14,6 +14,7 @@ HOT = [
     *sorted(glob("trafficcop/router/*.py")),
     *sorted(glob("trafficcop/service/*.py")),
     *sorted(glob("trafficcop/middleware/*.py")),
+    *sorted(glob("trafficcop/tcp/*.py")),
     "trafficcop/rules/combine.py",
     "trafficcop/rules/conditions.py",
 ]

@@ -63,7 +63,7 @@ PENDING_STATIC: dict[str, str] = {
     "serversTransport.rootCAs": "TLS to servers",
     "serversTransport.spiffe": "TLS to servers with SPIFFE",
     "spiffe": "SPIFFE",
-    "tcpServersTransport": "TCP servers",
+    "tcpServersTransport.tls": "TLS to TCP servers",
     "tracing": "tracing",
 }
 
@@ -91,10 +91,9 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
     "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
     "http.services.*.loadBalancer.passiveHealthCheck": "passive health checks",
-    "tcp.middlewares.*": "TCP",
-    "tcp.routers.*": "TCP",
-    "tcp.serversTransports.*": "TCP",
-    "tcp.services.*": "TCP",
+    "tcp.serversTransports.*.tls": "TLS to TCP servers",
+    "tcp.services.*.loadBalancer.healthCheck": "health checks of TCP servers",
+    "tcp.services.*.loadBalancer.servers.[].tls": "TLS to TCP servers",
     "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }
 

@@ -120,6 +120,7 @@ class TCPServer:
 
     address: str = option("", not_in_labels=True)
     tls: bool = False
+    weight: int | None = option(None, not_in_labels=True)  # ours; 1
 
 
 @dataclass(frozen=True, slots=True)

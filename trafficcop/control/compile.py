@@ -32,9 +32,8 @@ from trafficcop.control.streams import (
     TCP_ROUTERS,
     TCP_SERVICES,
     StreamRouter,
-    StreamServices,
-    check_tcp_routers,
 )
+from trafficcop.control.tcp import TCPCompiler, TCPObjects
 from trafficcop.control.udp import (
     UDP_MIDDLEWARES,
     UDP_ROUTERS,
@@ -90,7 +89,15 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     books = _open(merged, broken, entry_points)
     books = replace(books, routers=settle(books.routers, rules, ledger))
     plan = _compile_http(static, merged, books, options, rules, entry_points, ledger)
-    _check_streams(merged, books, options, rules, entry_points, ledger)
+    tcp = TCPCompiler(_tcp_objects(books, merged), entry_points, rules, ledger, Ranks(static.providers.precedence))
+    streams = tcp.compile(options, has_spiffe=static.spiffe is not None)
+    plan = replace(
+        plan,
+        tcp_routers=streams.routers,
+        tcp_services=streams.services,
+        tcp_middlewares=streams.middlewares,
+        tcp_transports=streams.transports,
+    )
     udp = compile_udp(
         UDPObjects(books.udp_routers, books.udp_services, books.udp_middlewares), entry_points, rules, ledger
     )
@@ -109,6 +116,10 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
         udp_middlewares=udp.middlewares,
     )
     return plan, report(books, ledger.issues, plan.services)
+
+
+def _tcp_objects(books: Books, merged: Merged) -> TCPObjects:
+    return TCPObjects(books.tcp_routers, books.tcp_services, books.tcp_middlewares, merged.tcp_transports)
 
 
 def _broken(issues: Iterable[Issue]) -> Broken:
@@ -194,15 +205,3 @@ def _probe(books: Books, services: Services, middlewares: Middlewares) -> None:
 def _acquit(entry: Entry[Service] | Entry[Middleware]) -> None:
     entry.errors = []
     entry.is_disabled = False
-
-
-def _check_streams(
-    merged: Merged,
-    books: Books,
-    options: Mapping[str, str],
-    rules: RuleBook,
-    entry_points: EntryPoints,
-    ledger: Ledger,
-) -> None:
-    tcp = StreamServices(books.tcp_services, merged.tcp_transports, ledger, "tcp")
-    check_tcp_routers(books.tcp_routers, entry_points, tcp, books.tcp_middlewares, options, rules, ledger)

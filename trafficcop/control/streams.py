@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from trafficcop.config.stream import (
+    TCPLoadBalancer,
     TCPMiddleware,
     TCPRouter,
     TCPServer,
     TCPServersTransport,
     TCPService,
+    TCPTransportTLS,
+    TCPWeighted,
     UDPRouter,
     UDPServer,
     UDPService,
+    UDPWeighted,
 )
 from trafficcop.control.entry_point_models import EntryPoints
 from trafficcop.control.internal import MAX_USER_PRIORITY
@@ -21,22 +26,29 @@ from trafficcop.control.merge import DEFAULT
 from trafficcop.control.names import is_internal, provider_of, qualify, qualify_all
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.services import MULTI
+from trafficcop.http.addresses import address_range
+from trafficcop.rules.ast import Node
 from trafficcop.rules.domains import default_priority, domains
 from trafficcop.rules.errors import RuleError
+from trafficcop.rules.names import Syntax
 
 TCP_ROUTERS = ("tcp", "routers")
 TCP_SERVICES = ("tcp", "services")
 TCP_MIDDLEWARES = ("tcp", "middlewares")
+CATCH_ALL = "HostSNI(`*`)"  # `*` alone means it too, as a rule of our own
 _DEEPEST = 100
 
 
 class StreamRouter(Entry[TCPRouter]):
     """A TCP router while it is checked."""
 
-    __slots__ = ("entry_points", "middlewares", "priority", "using")
+    __slots__ = ("entry_points", "is_closing", "middlewares", "priority", "rule", "syntax", "using")
 
     def __init__(self, name: str, config: TCPRouter) -> None:
         super().__init__(TCP_ROUTERS, name, config)
+        self.rule: Node | None = None
+        self.syntax: Syntax = "v3"
+        self.is_closing = False  # its TLS options are broken: what its rule takes is closed
         self.entry_points: tuple[str, ...] = config.entry_points
         self.middlewares = qualify_all(config.middlewares, provider_of(name))
         self.priority = config.priority
@@ -52,13 +64,20 @@ class StreamServices:
         transports: Mapping[str, TCPServersTransport],
         ledger: Ledger,
         kind: str,
+        *,
+        has_spiffe: bool = False,
     ) -> None:
         self.entries: Mapping[str, Entry[TCPService] | Entry[UDPService]] = dict(entries)
         self._transports = transports
         self._ledger = ledger
         self._article = "the UDP service" if kind == "udp" else "the service"
+        self._has_spiffe = has_spiffe
         self._stack: list[str] = []
         self._results: dict[str, str] = {}
+
+    def usable(self) -> Iterator[str]:
+        """The names of those that were checked and are good."""
+        return (name for name, error in self._results.items() if not error)
 
     def check(self, name: str) -> str:
         """Why the service (qualified) cannot be used, "" when it can."""
@@ -92,18 +111,35 @@ class StreamServices:
         if service.load_balancer is not None and service.weighted is not None:
             return self._ledger.fail(entry, MULTI)
         if service.weighted is not None:
-            for index, child in enumerate(service.weighted.services):
-                name = qualify(child.name, provider_of(entry.name))
-                error = self.check(name)
-                if error:
-                    if name not in self.entries:
-                        near = self._ledger.suggest(name, self.entries)
-                        self._ledger.tell(entry, error + near, "weighted", "services", index, "name")
-                    return error
-            return ""
+            return self._check_weighted(entry, service.weighted)
         if service.load_balancer is None:
             return self._ledger.fail(entry, f'{self._article} "{entry.name}" does not have any type defined')
         return self._check_balancer(entry)
+
+    def _check_weighted(self, entry: Entry[TCPService] | Entry[UDPService], weighted: TCPWeighted | UDPWeighted) -> str:
+        for index, child in enumerate(weighted.services):
+            name = qualify(child.name, provider_of(entry.name))
+            error = self.check(name)
+            if error:
+                if name not in self.entries:
+                    near = self._ledger.suggest(name, self.entries)
+                    self._ledger.tell(entry, error + near, "weighted", "services", index, "name")
+                return error
+            if isinstance(weighted, TCPWeighted) and weighted.health_check is not None:
+                error = self._updater_error(name)
+                if error:
+                    text = f"cannot register {child.name} as updater for {entry.name}: {error}"
+                    return self._ledger.fail(entry, text, "weighted", "services", index, "name")
+        return ""
+
+    def _updater_error(self, name: str) -> str:
+        """Why a service cannot tell its parents that it went down, "" when it can (`pkg/tcp/wrr_load_balancer.go`)."""
+        config = self.entries[name].config
+        if isinstance(config, TCPService):
+            kind = config.load_balancer if config.load_balancer is not None else config.weighted
+            if kind is not None and kind.health_check is not None:
+                return ""
+        return "healthCheck not enabled in config for this weighted service"
 
     def _check_balancer(self, entry: Entry[TCPService] | Entry[UDPService]) -> str:
         service = entry.config
@@ -116,11 +152,27 @@ class StreamServices:
                 text = f'address "{server.address}" is not host:port: this server is left out'
                 self._ledger.tell(entry, text, "loadBalancer", "servers", index, "address")
         if isinstance(service, TCPService) and service.load_balancer is not None:
-            given = service.load_balancer.servers_transport
-            name = qualify(given, provider_of(entry.name))
-            if given and name not in self._transports:
-                text = f'no transport configuration found for "{name}"'
-                return self._ledger.fail(entry, text, "loadBalancer", "serversTransport")
+            return self._check_transport(entry, service.load_balancer)
+        return ""
+
+    def _check_transport(self, entry: Entry[TCPService] | Entry[UDPService], balancer: TCPLoadBalancer) -> str:
+        given = balancer.servers_transport
+        name = qualify(given, provider_of(entry.name)) if given else "default@internal"
+        transport = self._transports.get(name)
+        option = ("loadBalancer", "serversTransport")
+        if transport is None:
+            return self._ledger.fail(entry, f'no transport configuration found for "{name}"', *option)
+        header = transport.proxy_protocol if given else balancer.proxy_protocol
+        if header is not None and header.version not in (1, 2):
+            option = option if given else ("loadBalancer", "proxyProtocol")
+            return self._ledger.fail(entry, f"unknown proxyProtocol version: {header.version}", *option)
+        if transport.tls is not None and transport.tls.spiffe is not None:
+            if not self._has_spiffe:
+                text = "SPIFFE is enabled for this transport, but not configured"
+                return self._ledger.fail(entry, text, *option)
+            if replace(transport.tls, spiffe=None) != TCPTransportTLS():
+                text = "TLS and SPIFFE configuration cannot be defined at the same time"
+                return self._ledger.fail(entry, text, *option)
         return ""
 
 
@@ -179,13 +231,16 @@ def _check_rule(entry: StreamRouter, default_syntax: str, rules: RuleBook, ledge
     if not router.rule:
         ledger.fail(entry, "router has no rule")
         return
+    text = CATCH_ALL if router.rule.strip() == "*" else router.rule
     if entry.priority == 0:
-        entry.priority = default_priority(router.rule, "tcp")
-    if entry.priority > MAX_USER_PRIORITY and not is_internal(entry.name):
-        text = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
-        ledger.fail(entry, text, "priority")
+        entry.priority = default_priority(text, "tcp")
+    is_too_high = entry.priority > MAX_USER_PRIORITY and not is_internal(entry.name)
+    if is_too_high:
+        message = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+        ledger.fail(entry, message, "priority")
+    entry.syntax = "v2" if (router.rule_syntax or default_syntax) == "v2" else "v3"
     try:
-        node = rules.parse(router.rule, "tcp", "v2" if (router.rule_syntax or default_syntax) == "v2" else "v3")
+        node = rules.parse(text, "tcp", entry.syntax)
     except RuleError as error:
         entry.blame(f"error while parsing rule {router.rule}: {error.message}")
         column = error.column if error.line == 1 else 0
@@ -193,16 +248,27 @@ def _check_rule(entry: StreamRouter, default_syntax: str, rules: RuleBook, ledge
         return
     names = domains(node)
     if names and names[0] != "*" and router.tls is None:
-        text = f'invalid rule: "{router.rule}" , has HostSNI matcher, but no TLS on router'
-        ledger.fail(entry, text, "rule")
+        message = f'invalid rule: "{router.rule}" , has HostSNI matcher, but no TLS on router'
+        ledger.fail(entry, message, "rule")
+    elif not is_too_high:
+        entry.rule = node
+
+
+def options_name(entry: StreamRouter) -> str:
+    """The qualified name of the TLS options of a router."""
+    tls = entry.config.tls
+    given = "" if tls is None else tls.options
+    return qualify(given, provider_of(entry.name)) if given and given != DEFAULT else DEFAULT
 
 
 def _check_tls(entry: StreamRouter, tls_options: Mapping[str, str], ledger: Ledger) -> None:
     tls = entry.config.tls
     if tls is None or tls.passthrough:
         return
-    name = qualify(tls.options, provider_of(entry.name)) if tls.options and tls.options != DEFAULT else DEFAULT
+    name = options_name(entry)
     error = tls_options.get(name)
+    # As in Traefik the clients it would have taken are not left to other routers, which mean less safety perhaps.
+    entry.is_closing = error != "" and entry.rule is not None and entry.config.service != ""
     if error is None:
         text = f"unknown TLS options: {name}"
         entry.blame(text)
@@ -233,6 +299,15 @@ def middleware_error(entry: Entry[TCPMiddleware]) -> str:
         text = f'invalid middleware "{entry.name}" configuration: '
         return text + "invalid middleware type or middleware does not exist"
     ranges = config.ip_allow_list or config.ip_white_list
-    if ranges is not None and not ranges.source_range:
-        return "sourceRange is empty, IPAllowLister not created"
+    if ranges is None:
+        return ""
+    what = "IPAllowLister" if config.ip_allow_list is not None else "IPWhiteLister"
+    if not ranges.source_range:
+        return f"sourceRange is empty, {what} not created"
+    for text in ranges.source_range:
+        try:
+            address_range(text)
+        except ValueError:
+            given = " ".join(ranges.source_range)
+            return f"cannot parse CIDRs [{given}]: parsing CIDR trusted IPs <nil>: invalid CIDR address: {text}"
     return ""

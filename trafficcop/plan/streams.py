@@ -9,7 +9,10 @@ from trafficcop.rules.ast import Node
 
 @dataclass(frozen=True, slots=True)
 class TCPRouterPlan:
-    """One TCP router on one entry point. Tried by `priority` descending, then `rank` ascending, then name."""
+    """One TCP router on one entry point. Tried by `priority` descending, then `rank` ascending, then name.
+
+    Without a service it only closes: its TLS options are broken, and no other router may have its connections.
+    """
 
     name: str
     entry_point: str

@@ -1,4 +1,4 @@
-"""What a rule requires of every request that it takes: a host, a path. So that routers can be indexed by it."""
+"""What a rule requires of whatever it takes: a host, a path, a server name. So that routers can be indexed by it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ class Host(NamedTuple):
     is_wildcard: bool
 
 
+class ServerName(NamedTuple):
+    """As `Host`, in what a client says in its ClientHello."""
+
+    name: str
+    is_wildcard: bool
+
+
 class Path(NamedTuple):
     """A whole path, or the start of one."""
 
@@ -42,6 +49,11 @@ _LeafKeys = Callable[[Matcher], "frozenset[K] | None"]
 def required_hosts(node: Node, syntax: str) -> Requirement[Host] | None:
     """The hosts of a rule, or None: then it may take a request of any host."""
     return _require(node, _hosts_v2 if syntax == "v2" else _hosts_v3)
+
+
+def required_server_names(node: Node, syntax: str) -> Requirement[ServerName] | None:
+    """The server names of a TCP rule, or None: then it may take a connection of any name."""
+    return _require(node, _server_names_v2 if syntax == "v2" else _server_names_v3)
 
 
 def required_paths(node: Node, syntax: str) -> Requirement[Path] | None:
@@ -98,6 +110,22 @@ def _hosts_v2(leaf: Matcher) -> frozenset[Host] | None:
     if leaf.name not in ("Host", "HostHeader") or any(argument.endswith(".") for argument in leaf.arguments):
         return None
     return frozenset(Host(octets(argument).lower(), is_wildcard=False) for argument in leaf.arguments)
+
+
+def _server_names_v3(leaf: Matcher) -> frozenset[ServerName] | None:
+    if leaf.name != "HostSNI" or leaf.arguments[0] == "*":
+        return None
+    name = leaf.arguments[0].lower().removesuffix(".")
+    if name.startswith("*"):
+        return frozenset([ServerName(name[1:], is_wildcard=True)])
+    return frozenset([ServerName(name, is_wildcard=False)]) if name else None
+
+
+def _server_names_v2(leaf: Matcher) -> frozenset[ServerName] | None:
+    if leaf.name != "HostSNI" or "*" in leaf.arguments:
+        return None
+    names = {spelling for name in leaf.arguments for spelling in (name.lower(), name.lower().removesuffix("."))}
+    return frozenset(ServerName(name, is_wildcard=False) for name in names - {""})
 
 
 def _paths_v3(leaf: Matcher) -> frozenset[Path] | None:

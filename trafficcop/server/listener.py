@@ -10,7 +10,7 @@ from typing import Protocol
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.http.deadlines import NEVER, Deadlines, Timed
 from trafficcop.http.messages import Peer
-from trafficcop.http.streams import ClientStream, StreamHandler
+from trafficcop.http.streams import Abortable, ClientStream, StreamHandler
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.entry_routes import EntryRoutes
@@ -42,11 +42,11 @@ class TimedDownstream(Downstream, Timed, Protocol):
 class _Relayed:
     """A connection that a TCP router has taken over: a drain waits until it is closed."""
 
-    __slots__ = ("_listener", "_transport")
+    __slots__ = ("_listener", "owner")
 
-    def __init__(self, listener: Listener, transport: asyncio.Transport) -> None:
+    def __init__(self, listener: Listener, owner: Abortable) -> None:
         self._listener = listener
-        self._transport = transport
+        self.owner = owner
 
     def on_closed(self) -> None:
         self._listener.connections.discard(self)
@@ -55,7 +55,7 @@ class _Relayed:
         """Nobody can tell when a stream is idle."""
 
     def abort(self) -> None:
-        self._transport.abort()
+        self.owner.abort()
 
 
 class Listener:
@@ -136,7 +136,7 @@ class Listener:
         """Hand a connection that is no HTTP to a TCP router."""
         stream = _Relayed(self, transport)
         self.connections.add(stream)
-        handler(ClientStream(transport, received, peer, stream.on_closed))
+        handler(ClientStream(transport, received, peer, stream))
 
     # === what connections tell ===
 

@@ -18,9 +18,11 @@ from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
+from trafficcop.tcp.terms import Relays
 from trafficcop.tls.contexts import Contexts
 from trafficcop.udp.servers import Servers
 from trafficcop.worker.link_services import ServiceLinker
+from trafficcop.worker.link_tcp import TCPLinker
 from trafficcop.worker.link_tls import TLSLinker
 from trafficcop.worker.link_udp import UDPLinker
 from trafficcop.worker.linked import Linked, free
@@ -40,8 +42,10 @@ class Linker:
         store: Store = LOCAL,
         datagram_servers: Servers | None = None,
         contexts: Contexts | None = None,
+        relays: Relays | None = None,
     ) -> None:
         self.linked = Linked()
+        self._streams = TCPLinker(relays or Relays(), store, self.linked)
         self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
         self._tls = TLSLinker(Contexts() if contexts is None else contexts)
         self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked)
@@ -59,6 +63,7 @@ class Linker:
         self._services.take(part)
         self._tls.take(part)
         yield from self._datagrams.link(part)
+        yield from self._streams.link(part)
         for number, router in enumerate(part.routers):
             if number % _LINKED_PER_STEP == 0:
                 yield
@@ -82,13 +87,14 @@ class Linker:
             plain, secure = HTTPRouter(), HTTPRouter()
             yield from plain.index(self._plain.get(name, []))
             yield from secure.index(self._secure.get(name, []))
-            self.linked.routes[name] = EntryRoutes(plain, secure, hosts=self._tls.hosts(name), tls=table)
+            streams = yield from self._streams.index(name, has_https=bool(self._secure.get(name)))
+            self.linked.routes[name] = EntryRoutes(plain, secure, streams, hosts=self._tls.hosts(name), tls=table)
         self._datagrams.index()
         self.linked.keep(self._services.handlers())
 
     def clear_up(self) -> Iterator[None]:
         """Free what was only needed to link, in short steps."""
-        pieces = self._services.clear()
+        pieces = self._services.clear() + self._streams.clear()
         for routes in (self._plain, self._secure):
             for entries in routes.values():
                 pieces += entries

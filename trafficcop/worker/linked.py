@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from trafficcop.http.datagrams import DatagramHandler
@@ -24,11 +24,18 @@ class Checked(Protocol):
         """These servers are down, all others are up."""
 
 
+class HasWatchers(Protocol):
+    """Something whose health others follow."""
+
+    watchers: list[Callable[[bool], None]]
+
+
 class Linked:
     """The routes of one plan, by entry point, and the balancers that health deltas are for.
 
     `checked`: whom to tell of the health of a service, by protocol ("http", "tcp", "udp") and name. `watched`: HTTP
-    services that tell their parents of it. `holds`: where requests wait for servers, by service.
+    services that tell their parents of it, `watched_streams` TCP services. `holds`: where requests wait for servers,
+    by service.
     """
 
     __slots__ = (
@@ -42,6 +49,7 @@ class Linked:
         "routes",
         "version",
         "watched",
+        "watched_streams",
     )
 
     def __init__(self) -> None:
@@ -50,6 +58,7 @@ class Linked:
         self.balancers: dict[str, LoadBalancer] = {}
         self.checked: dict[tuple[str, str], Checked] = {}
         self.watched: dict[str, Watched] = {}
+        self.watched_streams: list[HasWatchers] = []
         self.holds: dict[str, Hold] = {}
         self.pools: set[Pool] = set()
         self.datagrams: dict[str, DatagramHandler] = {}
@@ -72,11 +81,15 @@ class Linked:
         for watched in (*self.watched.values(), *self.balancers.values()):
             if watched.watchers:  # parents, who know their children: nobody would free such a circle
                 watched.watchers.clear()
+        for stream in self.watched_streams:
+            stream.watchers.clear()
         for routes in self.routes.values():
             for router in (routes.http, routes.https):
                 if isinstance(router, HTTPRouter):
                     pieces += router.dismantle()
+        pieces += self.watched_streams
         self.routes, self.balancers, self.checked, self.watched, self._services = {}, {}, {}, {}, []
+        self.watched_streams = []
         self.holds, self.datagrams = {}, {}
         return free(pieces)
 

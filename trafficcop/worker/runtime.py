@@ -16,6 +16,7 @@ from trafficcop.server.observer import AccessObserver
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
+from trafficcop.tcp.terms import Relays
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
 from trafficcop.tls.contexts import Contexts
@@ -44,6 +45,7 @@ class Runtime:
         self._store = store
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
+        self._relays = Relays()
         self._contexts = Contexts()
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
@@ -88,8 +90,16 @@ class Runtime:
 
     def linker(self) -> Linker:
         """For the parts of a new plan; nothing is in force before `install`."""
-        servers = self.datagrams.servers
-        return Linker(self._static, self._pools, self._ping, self._runtime_dir, self._store, servers, self._contexts)
+        return Linker(
+            self._static,
+            self._pools,
+            self._ping,
+            self._runtime_dir,
+            self._store,
+            self.datagrams.servers,
+            self._contexts,
+            self._relays,
+        )
 
     def install(self, linked: Linked) -> Iterator[None]:
         """Put a plan in force. Returns the steps that free the one before."""
@@ -139,6 +149,7 @@ class Runtime:
         streams = (self._drain(name, listener) for name, listener in self.listeners.items())
         await asyncio.gather(*streams, self.datagrams.drain())
         self._pools.close()
+        self._relays.close()
         self._deadlines.stop()
         if self._access is not None:
             self._access.close()

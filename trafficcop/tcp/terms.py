@@ -1,0 +1,75 @@
+"""How a service talks to its servers: what a `serversTransport` says, and what many streams share."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from trafficcop.tcp.addresses import resolve
+from trafficcop.tcp.delays import Delays
+from trafficcop.tcp.poller import Poller
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """`termination_delay`: how long the other direction may go on when one has ended (seconds, None: for ever).
+    `keep_alive`: seconds between probes, 0 for none. `proxy_version`: of the PROXY header for servers, 0 for none."""
+
+    DELAY: ClassVar[float] = 0.1
+
+    dial_timeout: float = 30.0
+    keep_alive: int = 15
+    termination_delay: float | None = DELAY
+    proxy_version: int = 0
+
+    def tune(self, sock: socket.socket) -> None:
+        """What a socket to a server is set to."""
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.keep_alive:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, self.keep_alive)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, self.keep_alive)
+
+
+class Relays:
+    """What all streams of a worker share: the poller, and the queues of those that wait."""
+
+    __slots__ = ("_delays", "_tasks", "poller", "resolve")
+
+    def __init__(self, resolve: Resolve = resolve) -> None:
+        self.poller = Poller()
+        self.resolve = resolve
+        self._delays: dict[float, Delays] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, dialing: Coroutine[object, object, None]) -> None:
+        """Open a connection that takes more than one step; nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(dialing)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a stream failed", exc_info=error)
+
+    def delays(self, seconds: float) -> Delays:
+        """The queue of those who wait for so long; it outlives reloads, as streams do."""
+        found = self._delays.get(seconds)
+        if found is None:
+            found = self._delays[seconds] = Delays(seconds)
+        return found
+
+    def close(self) -> None:
+        """After a drain: nobody is left, but for connections that are still being opened."""
+        for task in self._tasks:
+            task.cancel()
+        self.poller.close()
