@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.loopback import PATIENCE, Scripted, Visit, fixed, router, until
-from trafficcop.config.dynamic import ForwardingTimeouts, ServersTransport
+from trafficcop.config.dynamic import Cookie, ForwardingTimeouts, LoadBalancer, ServersTransport, Sticky
 from trafficcop.config.scalars import Duration
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -506,6 +506,15 @@ async def test_a_stale_connection(request_: bytes, status: int) -> None:
         assert (await loopback.ask(GET))[0] == 200
         assert (await loopback.ask(request_))[0] == status
         assert len(server.visits) == (2 if status == 200 else 1)
+
+
+async def test_a_stale_connection_whose_answer_a_coroutine_awaits() -> None:
+    server: Scripted
+    server = Scripted(lambda visit: dies_on_the_second(visit, server))
+    async with router(server, balancer=LoadBalancer(sticky=Sticky(Cookie()))) as loopback:
+        for _ in range(2):
+            assert (await loopback.ask(GET))[0] == 200
+        assert len(server.visits) == 2
 
 
 async def test_a_fresh_connection_that_closes_is_not_tried_again() -> None:

@@ -84,7 +84,7 @@ class Forward:
 class SecondChance(Answer):
     """An answer whose request is sent again, once, if the pooled connection turns out to be closed."""
 
-    _drive: Drive | None = None
+    _dialling: Drive | None = None  # `_drive` is who waits
 
     def __init__(self, pool: Pool, request: Request, head: bytes) -> None:
         super().__init__()
@@ -98,20 +98,20 @@ class SecondChance(Answer):
             super().fail(error)
             return
         self.sender = None
-        self._drive = Drive(self._on_dialled)
-        self._drive.start(self._again(head))
+        self._dialling = Drive(self._on_dialled)
+        self._dialling.start(self._again(head))
 
     async def _again(self, head: bytes) -> None:
         connection = await self._pool.dial()
         connection.send(self._request, head, None, self)
 
     def _on_dialled(self, error: BaseException | None) -> None:
-        self._drive = None
+        self._dialling = None
         if error is not None:
             super().fail(error)
 
     def give_up(self) -> None:
-        drive, self._drive = self._drive, None
+        drive, self._dialling = self._dialling, None
         super().give_up()
         if drive is not None:
             drive.throw(ProxyError(Kind.CLIENT_GONE))
