@@ -7,13 +7,15 @@ import socket
 from time import monotonic
 from typing import Protocol
 
-from trafficcop.config.entry_points import EntryPoint
+from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.http.deadlines import NEVER, Deadlines, Timed
+from trafficcop.http.h2.terms import Terms
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import Abortable, ClientStream, StreamHandler
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.entry_routes import EntryRoutes
+from trafficcop.server.h2 import H2Connection
 from trafficcop.server.observer import AccessObserver
 from trafficcop.server.pipeline import Pipeline
 from trafficcop.server.preface import Preface
@@ -58,16 +60,32 @@ class _Relayed:
         self.owner.abort()
 
 
+# What net/http allows beside maxHeaderBytes, because each field counts 32 bytes more in HTTP/2 (`h2_bundle.go`).
+_FIELDS_OVERHEAD = 320
+
+
+def _terms_of(options: HTTP2, max_header_bytes: int) -> Terms:
+    """0 is the default, as in net/http."""
+    return Terms(
+        is_client=False,
+        max_streams=options.max_concurrent_streams or 250,
+        header_limit=max_header_bytes + _FIELDS_OVERHEAD,
+        decoder_table=options.max_decoder_header_table_size or 4096,
+        encoder_table=options.max_encoder_header_table_size or 4096,
+    )
+
+
 class Listener:
     """Accepts on the sockets of one entry point; `install` swaps its routes. `secure` is for what came by TLS."""
 
     __slots__ = (
-        "_deadlines",
         "_proxy_protocol",
         "_server",
         "_socket",
         "appends_forwarded_for",
         "connections",
+        "deadlines",
+        "h2_terms",
         "has_keep_alive_limits",
         "idle_timeout",
         "is_draining",
@@ -105,10 +123,11 @@ class Listener:
         self.max_requests = entry_point.transport.keep_alive_max_requests
         self.max_time = entry_point.transport.keep_alive_max_time.seconds
         self.appends_forwarded_for = not entry_point.forwarded_headers.not_append_x_forwarded_for
+        self.h2_terms = _terms_of(entry_point.http2, self.max_header_bytes)
         self.has_keep_alive_limits = self.max_requests > 0 or self.max_time > 0
         self.is_draining = False
         self._proxy_protocol = ProxyProtocol.of(entry_point.proxy_protocol)
-        self._deadlines = deadlines
+        self.deadlines = deadlines
         self._socket = sock
         self._server: asyncio.AbstractServer | None = None
         for limit in (self.read_timeout, self.write_timeout, self.idle_timeout):
@@ -128,9 +147,9 @@ class Listener:
         """The protocol of a new connection."""
         return Preface(self, self._proxy_protocol)
 
-    def connect(self, peer: Peer | None) -> Connection:
-        """What speaks HTTP/1.1 with a client. None: its address is to be asked of the transport."""
-        return Connection(self, peer)
+    def connect(self, peer: Peer | None, *, is_h2: bool = False) -> Connection | H2Connection:
+        """What speaks HTTP with a client. `peer` None: its address is to be asked of the transport."""
+        return H2Connection(self, peer) if is_h2 else Connection(self, peer)
 
     def relay(self, handler: StreamHandler, transport: asyncio.Transport, received: bytes, peer: Peer) -> None:
         """Hand a connection that is no HTTP to a TCP router."""
@@ -142,11 +161,11 @@ class Listener:
 
     def add(self, connection: TimedDownstream) -> None:
         self.connections.add(connection)
-        self._deadlines.members.add(connection)
+        self.deadlines.members.add(connection)
 
     def discard(self, connection: TimedDownstream) -> None:
         self.connections.discard(connection)
-        self._deadlines.members.discard(connection)
+        self.deadlines.members.discard(connection)
 
     def may_keep_alive(self, served: int, opened_at: float) -> bool:
         """Traefik `pkg/server/keep_alive_middleware.go`: the request that reaches a limit is the connection's last."""

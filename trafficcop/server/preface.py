@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from trafficcop.http.deadlines import NEVER
+from trafficcop.http.h2.frames import PREFACE
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import StreamHandler
 from trafficcop.rules.tcp_matchers import TCPFacts
@@ -24,6 +25,9 @@ from trafficcop.tls.table import DEFAULT, Refused
 
 if TYPE_CHECKING:
     from trafficcop.server.listener import Listener
+
+# No method of HTTP/1.1 begins with so much of HTTP/2's preface: "PRI ".
+_TELLING = 4
 
 
 class Preface(asyncio.Protocol):
@@ -135,8 +139,12 @@ class Preface(asyncio.Protocol):
             if handler is not None:
                 self._relay(handler, data)
                 return
+        is_h2 = PREFACE.startswith(data[: len(PREFACE)])
+        if is_h2 and len(data) < _TELLING:
+            self._data = data
+            return
         transport = self._leave()
-        protocol = self._listener.connect(self._peer)
+        protocol = self._listener.connect(self._peer, is_h2=is_h2)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)

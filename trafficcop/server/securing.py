@@ -53,7 +53,7 @@ class Securing:
         if self._handler is not None:
             listener.relay(self._handler, stream, b"", peer)
             return
-        protocol = listener.connect(peer)
+        protocol = listener.connect(peer, is_h2=stream.engine.selected_alpn_protocol() == "h2")
         stream.set_protocol(protocol)
         protocol.connection_made(stream)
 

@@ -71,6 +71,8 @@ class Session:
     peer_max_streams: int = 100  # RFC 9113 §6.5.2: until the other side says, no less than this is sensible
     last_peer_id: int = 0  # of the stream that the other side opened last
     next_id: int = 1  # of the stream that we open next (role of the client)
+    held: int = 0  # bytes that windows or the transport hold back
+    taken: int = 0  # bytes that had been held back and were sent
     _consumed: int = 0
     _is_flush_due: bool = False
 

@@ -135,12 +135,14 @@ class Stream:
             self._queue = []
             self._offset = 0
         self._queue.append(data)
+        session = self.session
+        session.held += len(data)
         self._is_end_queued = is_last
         while self.write_queued():
             pass
         if self._queue is not None:
             self.is_congested = True
-            self.session.blocked[self.stream_id] = self
+            session.blocked[self.stream_id] = self
 
     def write_queued(self) -> bool:
         """One frame of what is queued, as large as the windows allow; whether there was one."""
@@ -160,6 +162,8 @@ class Stream:
         is_last = is_piece_done and len(queue) == 1 and self._is_end_queued and self._queued_trailers is None
         self.send_window -= size
         session.send_window -= size
+        session.held -= size
+        session.taken += size
         session.emit(pack_head(size >> 16, size & 0xFFFF, DATA, END_STREAM if is_last else 0, self.stream_id))
         session.emit(piece if size == len(piece) else piece[offset : offset + size])
         self._offset = offset + size
@@ -183,6 +187,9 @@ class Stream:
             self._end()
 
     def drop_queue(self) -> None:
+        queue = self._queue
+        if queue is not None:
+            self.session.held += self._offset - sum([len(piece) for piece in queue])
         self._queue = self._queued_trailers = None
         self.is_congested = False
 
