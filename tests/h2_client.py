@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -42,13 +43,17 @@ class H2Client:
         self.goaway: int | None = None
         self.last_stream_id: int | None = None
         self.is_closed = False
+        self._rest = b""
         self.credits = credits  # what is received may be sent again
         self.pings: list[bytes] = []
 
     @classmethod
     async def connect(cls, router: Loopback | int, *, credits: bool = True) -> H2Client:
-        port = router if isinstance(router, int) else router.port
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if isinstance(router, int):
+            reader, writer = await asyncio.open_connection("127.0.0.1", router)
+        else:
+            raw = await router.client()
+            reader, writer = raw.reader, raw.writer
         client = cls(reader, writer, credits=credits)
         client.h2.initiate_connection()
         await client.flush()
@@ -96,9 +101,22 @@ class H2Client:
         if not data:
             self.is_closed = True
             return
-        for event in self.h2.receive_data(data):
+        for event in self.h2.receive_data(self._without_goaway(data)):
             self._take(event)
         await self.flush()
+
+    def _without_goaway(self, data: bytes) -> bytes:
+        """The library takes a GOAWAY for the end of everything, so it never sees one (RFC 9113 §6.8)."""
+        data = self._rest + data
+        kept = b""
+        while len(data) >= 9 and len(data) >= 9 + (size := int.from_bytes(data[:3], "big")):
+            if data[3] == 7:
+                self.last_stream_id, self.goaway = struct.unpack_from(">LL", data, 9)
+            else:
+                kept += data[: 9 + size]
+            data = data[9 + size :]
+        self._rest = data
+        return kept
 
     def _take(self, event: h2.events.Event) -> None:
         if isinstance(event, h2.events.ResponseReceived):
@@ -119,9 +137,6 @@ class H2Client:
         elif isinstance(event, h2.events.StreamReset):
             if event.remote_reset:
                 self.answers[event.stream_id].code = int(event.error_code)
-        elif isinstance(event, h2.events.ConnectionTerminated):
-            self.goaway = int(event.error_code)
-            self.last_stream_id = event.last_stream_id
         elif isinstance(event, h2.events.PingAckReceived):
             self.pings.append(event.ping_data)
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from h2.settings import SettingCodes
 
 from tests.h2_client import H2Client
 from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
@@ -245,7 +246,9 @@ async def test_options_of_the_entry_point() -> None:
         await client.receive()
         settings = client.h2.remote_settings
         assert (settings.max_concurrent_streams, settings.header_table_size) == (2, 100)
-        client.h2.remote_settings._settings.clear()  # as if we had not heard
+        # As if we had not heard.
+        settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
+        settings.acknowledge()
         third = await client.start()
         assert (await client.answer(third)).code == faults.REFUSED_STREAM
         assert not any(client.answers[stream_id].is_ended for stream_id in first)
@@ -469,12 +472,8 @@ async def test_websocket_by_extended_connect() -> None:
         assert (answer.status, answer.fields[b"sec-websocket-protocol"]) == (200, b"chat")
         assert b"sec-websocket-accept" not in answer.fields
         big = b"abc" * 500_000
-        sending = asyncio.create_task(client.send(stream_id, big))
-        while len(answer.body) < 10 + len(big):
-            await client.receive()
-        await sending
-        assert answer.body == b"earlyHELLO" + big.upper()
-        assert (await client.answer(stream_id)).is_ended
+        await client.send(stream_id, big)
+        assert (await client.answer(stream_id)).body == b"earlyHELLO" + big.upper()
         head = server.heads[0]
         assert head.startswith(b"GET /chat HTTP/1.1\r\n")
         assert b"Connection: Upgrade\r\nUpgrade: websocket\r\n" in head
@@ -501,6 +500,8 @@ async def test_tunnels_end(is_agreed: bool) -> None:
         stream_id = await client.start_raw([*fields, (b":authority", b"a")], is_last=False)
         answer = await client.answer(stream_id)
         assert (answer.status, answer.body) == (200 if is_agreed else 403, b"")
+        if is_agreed:
+            await client.send(stream_id, b"")  # until then it may go on sending
         await until(lambda: _h2(loopback)[0].session.streams == {})
 
 

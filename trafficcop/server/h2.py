@@ -36,12 +36,12 @@ class H2Connection(asyncio.Protocol):
 
     __slots__ = (
         "_held_until",
-        "_taken",
         "_is_closing",
         "_is_draining",
         "_loop",
         "_opened_at",
         "_served",
+        "_taken",
         "deadline",
         "listener",
         "peer",
@@ -99,12 +99,8 @@ class H2Connection(asyncio.Protocol):
             self.deadline = self._held_until
 
     def eof_received(self) -> bool:
-        # A client that half-closes still gets the answers it waits for.
-        if not self.session.streams:
-            return False
-        self.deadline = monotonic() + self.listener.idle_timeout
-        self._is_draining = True
-        return True
+        # A client that can send no window updates and no SETTINGS any more has left (net/http sees it so too).
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -160,9 +156,8 @@ class H2Connection(asyncio.Protocol):
     def accept_stream(self) -> Stream:
         self._served += 1
         listener = self.listener
-        if listener.has_keep_alive_limits and not listener.may_keep_alive(self._served, self._opened_at):
-            self._drain()
-        elif listener.is_draining:
+        is_last = listener.has_keep_alive_limits and not listener.may_keep_alive(self._served, self._opened_at)
+        if is_last or listener.is_draining:
             self._drain()
         return ServerStream(self)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
@@ -47,14 +49,15 @@ class ServerStream(Stream):
     def __init__(self, connection: H2Connection) -> None:
         super().__init__(connection.session)
         self._connection = connection
-        self._drive = Drive(self._on_served)
+        self._answer: Answer | None = None
+        self._drive: Drive | None = None
 
     # === hooks of the codec ===
 
     def head_received(self, head: Head, is_last: bool) -> None:
         self._head = head
+        length = self.left = head.fields.length
         if not is_last:
-            length = self.left = head.fields.length
             self._body = FlowBody(self, self, length if length >= 0 else None)
 
     def data_received(self, data: bytes) -> None:
@@ -99,7 +102,11 @@ class ServerStream(Stream):
         error = ProxyError(Kind.CLIENT_GONE)
         if self._body is not None:
             self._body.fail(error)
-        self._drive.throw(error)
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.give_up()
+        elif self._drive is not None:
+            self._drive.throw(error)
         if self._tunnel is not None:
             self._tunnel.lost()
 
@@ -129,7 +136,29 @@ class ServerStream(Stream):
             request.is_expecting_continue = self._body.is_expected = True
         if head.protocol:
             self._ask_for_tunnel(request)
-        self._drive.start(self._connection.pipeline.serve(self, request))
+        step = self._connection.pipeline.begin(self, request)
+        if isinstance(step, Answer):
+            self._answer = step
+            step.follow(self)
+        else:
+            self._begin_drive(step)
+
+    def on_answer(self, answer: Answer) -> None:
+        """The pipeline has an answer that no coroutine waits for."""
+        self._answer = None
+        try:
+            rest = self._connection.pipeline.complete(self, answer)
+        except Exception as error:  # ours: the server's connection, which calls us, must not suffer
+            self._on_served(error)
+            return
+        if rest is None:
+            self._on_served(None)
+        else:
+            self._begin_drive(rest)
+
+    def _begin_drive(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        drive = self._drive = Drive(self._on_served)
+        drive.start(coroutine)
 
     def _judge(self, head: Head, fields: Fields) -> Response | None:
         """What net/http answers by itself, before Traefik sees the request."""
