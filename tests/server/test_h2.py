@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from h2.settings import SettingCodes
 
-from tests.h2_client import H2Client
+from tests.h2_client import Answer, H2Client
 from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.config.scalars import Duration
@@ -65,8 +65,6 @@ async def test_in_pieces(size: int) -> None:
         )
         client.h2.send_data(1, b"hello", end_stream=True)
         data = client.h2.data_to_send()
-        from tests.h2_client import Answer
-
         client.answers[1] = Answer()
         for start in range(0, len(data), size):
             client.writer.write(data[start : start + size])
@@ -527,7 +525,8 @@ async def test_a_client_that_resets_its_tunnel() -> None:
 
 async def test_upgrade_to_h2c_is_ignored() -> None:
     async with router(Scripted(fixed())) as loopback:
-        head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+        head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        head += b"HTTP2-Settings: AAMAAABk\r\n\r\n"
         status, _, body = await loopback.ask(head)
         assert (status, body) == (200, b"ok")
 

@@ -23,7 +23,6 @@ PENDING_STATIC: dict[str, str] = {
     "certificatesResolvers.*": "certificates from an authority",
     "entryPoints.*.http.tls.certResolver": "certificates from an authority",
     "entryPoints.*.http.tls.domains": "certificates from an authority",
-    "entryPoints.*.http2": "HTTP/2",
     "entryPoints.*.http3": "HTTP/3",
     "entryPoints.*.observability.metrics": "metrics",
     "entryPoints.*.observability.traceVerbosity": "tracing",

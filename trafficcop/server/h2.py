@@ -1,4 +1,4 @@
-"""One HTTP/2 connection of a client: its transport, its time limits and its end (RFC 9113). Requests: `h2_stream.py`."""
+"""One HTTP/2 connection of a client: its transport, its time limits, its end (RFC 9113). Requests: `h2_stream.py`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from trafficcop.tls.names import curves_of
 from trafficcop.tls.store import CertificateStore
 
 DEFAULT = "default"
-HTTP_PROTOCOLS = ("http/1.1",)  # that are spoken here
+HTTP_PROTOCOLS = ("h2", "http/1.1")  # that are spoken here
 
 UNRECOGNIZED_NAME = 112
 NO_APPLICATION_PROTOCOL = 120
