@@ -112,6 +112,7 @@ class Request:
     route: Route | None = None  # set by the router
     server: Target | None = None  # set by the forwarder
     origin: Origin | None = None  # of the server asked last
+    tried: set[str] | None = None  # URLs of servers that failed an earlier attempt
     # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
     # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
     notes: dict[str, Any] | None = None

@@ -88,6 +88,7 @@ class Retry:
             if pause:
                 await asyncio.sleep(pause)
             attempt += 1
+            _note_failed(request)
             request.note("RetryAttempts", attempt - 1)
             replay.rewind()
         return await self.next(request)
@@ -100,6 +101,15 @@ class Retry:
         if response.tunnel is not None or not (is_network_error or response.status in statuses):
             return False
         return not self._timeout or monotonic() - start < self._timeout
+
+
+def _note_failed(request: Request) -> None:
+    """The next attempt is for another server, as long as there is one."""
+    server = request.server
+    if server is not None:
+        if request.tried is None:
+            request.tried = set()
+        request.tried.add(server.url)
 
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:

@@ -14,6 +14,7 @@ from trafficcop.http.messages import Ready, Request, Response, text_response
 from trafficcop.http.watched import watch
 from trafficcop.service.algorithms import STRATEGIES, LeastTime, PowerOfTwo, Server
 from trafficcop.service.sticky import Sticky
+from trafficcop.service.untried import untried
 
 __all__ = ["LoadBalancer", "Server"]
 
@@ -91,17 +92,26 @@ class LoadBalancer:
         server = self._choose(request)
         if server is None:
             return Ready(no_server())
+        if request.tried and server.url in request.tried:
+            server = self._another(server, request.tried)
         if self._is_counting or self._is_timing:
             return self._serve_measured(server, request)
         return server.handler(request)
 
+    def _another(self, chosen: Server, tried: set[str]) -> Server:
+        """For another attempt a server that has not failed this request, if there is one."""
+        index = untried(self._servers, tried)
+        return chosen if index < 0 else self._servers[index]
+
     async def _serve_sticky(self, sticky: Sticky, request: Request) -> Response:
         server, is_old = sticky.find(request)
-        is_kept = server is not None and server.is_up
+        is_kept = server is not None and server.is_up and not (request.tried and server.url in request.tried)
         if server is None or not is_kept:
             server = self._choose(request)
             if server is None:
                 return no_server()
+            if request.tried and server.url in request.tried:
+                server = self._another(server, request.tried)
         try:
             if self._is_counting or (self._is_timing and not is_kept):
                 response = await self._serve_measured(server, request)
