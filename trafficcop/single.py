@@ -13,6 +13,8 @@ from trafficcop.control.launch import Launch
 from trafficcop.control.main import Control
 from trafficcop.machine.sockets import Sockets
 from trafficcop.machine.systemd import Notifier
+from trafficcop.store.local import LocalStore
+from trafficcop.store.servers import ServerTable, SharedServers
 from trafficcop.telemetry import log
 from trafficcop.worker.main import Seat, Worker
 
@@ -30,14 +32,16 @@ def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
 
 async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
     notifier = Notifier(launch.environ)
-    control = Control(launch, directory, _nobody)
+    servers = ServerTable(1)
+    control = Control(launch, directory, _nobody, servers)
     loop = asyncio.get_running_loop()
 
     def serving() -> None:
         notifier.ready()
         logger.info("Serving in one process")
 
-    worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], serving))
+    store = LocalStore(SharedServers(servers, 0))
+    worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], serving, store))
 
     def stop() -> None:
         logger.info("Draining: requests under way may end, new connections are refused")

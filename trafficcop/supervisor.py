@@ -22,7 +22,8 @@ from trafficcop.machine.children import Child
 from trafficcop.machine.private_directory import PrivateDirectory
 from trafficcop.machine.sockets import BindError, Sockets, open_sockets
 from trafficcop.machine.systemd import Notifier, passed_sockets
-from trafficcop.store.local import LOCAL
+from trafficcop.store.local import LocalStore
+from trafficcop.store.servers import ServerTable, SharedServers
 from trafficcop.store.shared import SharedMemory, SharedStore
 from trafficcop.telemetry import log
 
@@ -77,8 +78,9 @@ class Supervisor:
             for index in range(len(sockets.of_worker))
         ]
         self._by_name = {child.name: child for child in (self._control, *self._workers)}
-        # One worker alone keeps its state to itself.
+        # One worker alone keeps its state to itself, but for what control wants to know of servers.
         self._memory = SharedMemory(len(self._workers)) if len(self._workers) > 1 else None
+        self._servers = ServerTable(1) if self._memory is None else self._memory.servers
         self._notifier = Notifier(launch.environ)
         self._next_beat = 0.0
         self._was_ready = False
@@ -96,7 +98,8 @@ class Supervisor:
 
         self._sockets.keep_only(index)
         sockets = self._sockets.of_worker[index]
-        store = LOCAL if self._memory is None else SharedStore(self._memory, index)
+        servers = SharedServers(self._servers, index)
+        store = LocalStore(servers) if self._memory is None else SharedStore(self._memory, index)
         report = partial(self._report, f"worker {index}")
         seats = len(self._workers)
         return worker.run(worker.Seat(self._launch.static, index, self._directory, sockets, report, store, seats))
@@ -105,7 +108,7 @@ class Supervisor:
         from trafficcop.control import main as control
 
         self._sockets.keep_only(None)
-        return control.run(self._launch, self._directory, partial(self._report, "control"))
+        return control.run(self._launch, self._directory, partial(self._report, "control"), self._servers)
 
     def _report(self, name: str) -> None:
         os.write(self._status_writer, f"{name}={os.getpid()}\n".encode())
@@ -177,8 +180,15 @@ class Supervisor:
             for child in self._by_name.values():
                 if child.pid == pid:
                     child.died(status, is_expected=self._is_stopping)
-                    if self._memory is not None and child in self._workers:
-                        self._memory.bury(self._workers.index(child))
+                    if child in self._workers:
+                        self._bury(self._workers.index(child))
+
+    def _bury(self, index: int) -> None:
+        """What a dead worker had is nobody's."""
+        if self._memory is not None:
+            self._memory.bury(index)
+        else:
+            self._servers.bury(index)
 
     def _do_what_is_due(self) -> None:
         if self._is_stopping:

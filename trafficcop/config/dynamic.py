@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.own import RouterTimeouts
+from trafficcop.config.own_balancing import ConsistentHash, OutlierDetection, StickyClientIP, StickyHeader
 from trafficcop.config.scalars import Duration, FileOrContent
 from trafficcop.config.schema import mapping, option
 from trafficcop.config.shared import HealthCheck, WeightedService
@@ -176,13 +177,17 @@ class Sticky:
     """`http.services.loadBalancer.sticky`."""
 
     cookie: Cookie | None = option(None, may_be_empty=True)
+    client_ip: StickyClientIP | None = option(None, key="clientIP", may_be_empty=True)  # ours
+    header: StickyHeader | None = None  # ours
 
 
 @dataclass(frozen=True, slots=True)
 class LoadBalancer:
     """`http.services.loadBalancer`."""
 
+    consistent_hash: ConsistentHash | None = option(None, may_be_empty=True)  # ours
     health_check: ServerHealthCheck | None = None
+    outlier_detection: OutlierDetection | None = option(None, may_be_empty=True)  # ours
     pass_host_header: bool = True
     passive_health_check: PassiveHealthCheck | None = None
     response_forwarding: ResponseForwarding | None = None
@@ -190,6 +195,7 @@ class LoadBalancer:
     server: LabelServer | None = None
     servers: tuple[Server, ...] = ()
     servers_transport: str = ""
+    slow_start: Duration = Duration.of("0s")  # ours
     sticky: Sticky | None = option(None, may_be_empty=True)
     strategy: str = "wrr"
 

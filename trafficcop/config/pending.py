@@ -89,7 +89,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.serversTransports.*.serverName": "TLS to servers",
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
     "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
-    "http.services.*.loadBalancer.passiveHealthCheck": "passive health checks",
     "tcp.serversTransports.*.tls": "TLS to TCP servers",
     "tcp.services.*.loadBalancer.healthCheck": "health checks of TCP servers",
     "tcp.services.*.loadBalancer.servers.[].tls": "TLS to TCP servers",

@@ -16,6 +16,7 @@ import uvloop
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
+from trafficcop.control.ejections import Ejections
 from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.health import HealthChecks
 from trafficcop.control.http_checks import http_checks
@@ -32,6 +33,7 @@ from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health
 from trafficcop.providers.file import FileProvider
+from trafficcop.store.servers import ServerTable
 from trafficcop.telemetry import log
 from trafficcop.tls.contexts import Certificate
 from trafficcop.tls.generated import generate
@@ -51,8 +53,11 @@ _LARGE = 256 * 1024  # bytes: a larger file is not parsed a second time to place
 class Control:
     """The life of the control process: start the channel, follow the providers, publish what they say."""
 
-    def __init__(self, launch: Launch, directory: Path, report_ready: Callable[[], None]) -> None:
-        self.state = State()
+    def __init__(
+        self, launch: Launch, directory: Path, report_ready: Callable[[], None], servers: ServerTable | None = None
+    ) -> None:
+        self._ejections = None if servers is None else Ejections(servers)
+        self.state = State(self._ejections)
         self._launch = launch
         self._directory = directory
         self._report_ready = report_ready
@@ -160,6 +165,8 @@ class Control:
         self._told = frozenset(issues)
 
     def _tell_health(self, health: Health) -> None:
+        if self._ejections is not None:
+            self._ejections.note_passes(health)
         self._channel.push_health(health)
         self.state.note_health(health)
 
@@ -187,19 +194,19 @@ def qualified(issue: Issue, provider: str) -> Issue:
     return replace(issue, owner=(protocol, kind, qualify(name, provider)))
 
 
-def run(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> int:
+def run(launch: Launch, directory: Path, report_ready: Callable[[], None], servers: ServerTable) -> int:
     """The main function of the control process."""
     os.nice(NICE)
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
     log.start_rotating()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(launch, directory, report_ready))
+        runner.run(_serve(launch, directory, report_ready, servers))
     return 0
 
 
-async def _serve(launch: Launch, directory: Path, report_ready: Callable[[], None]) -> None:
-    control = Control(launch, directory, report_ready)
+async def _serve(launch: Launch, directory: Path, report_ready: Callable[[], None], servers: ServerTable) -> None:
+    control = Control(launch, directory, report_ready, servers)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, control.stop)
     loop.add_signal_handler(signal.SIGHUP, control.reload)

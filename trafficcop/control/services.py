@@ -17,6 +17,7 @@ from trafficcop.config.dynamic import (
 )
 from trafficcop.config.shared import WeightedService
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.balancing import check_balancing, sticky_mistakes
 from trafficcop.control.http_checks import mistakes
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
@@ -30,7 +31,6 @@ MULTI = (
     "cannot create service: multi-types service not supported, "
     "consider declaring two different pieces of service instead"
 )
-_STRATEGIES = {"": "WRR", "wrr": "WRR", "p2c": "P2C", "hrw": "HRW", "leasttime": "LeastTime"}
 _DEEPEST = 100
 
 
@@ -146,10 +146,7 @@ class Services:
 
     def _check_load_balancer(self, entry: Entry[Service], balancer: LoadBalancer) -> str:
         ledger = self._ledger
-        if balancer.strategy not in _STRATEGIES:
-            text = f'unsupported load-balancer strategy "{balancer.strategy}"'
-            return ledger.fail(entry, text, "loadBalancer", "strategy")
-        first = ""
+        first = check_balancing(entry, balancer, ledger)
         for index, server in enumerate(balancer.servers):
             error = url_error(server.url)
             if error:
@@ -189,6 +186,8 @@ class Services:
         return error
 
     def _check_weighted(self, entry: Entry[Service], weighted: Weighted) -> str:
+        for text, option in sticky_mistakes(weighted.sticky):
+            return self._ledger.fail(entry, text, "weighted", *option)
         for index, child in enumerate(weighted.services):
             error = self._check_child(entry, child.name, "weighted", "services", index, "name")
             if error:

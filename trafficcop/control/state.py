@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import WorkerState
+from trafficcop.control.ejections import Ejections
 from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health
 from trafficcop.plan.model import Plan
@@ -17,14 +18,19 @@ from trafficcop.plan.report import Report, ServiceInfo
 class State:
     """Written by the control process alone, one publication at a time; readers see the newest whole one."""
 
-    def __init__(self) -> None:
+    def __init__(self, ejections: Ejections | None = None) -> None:
         self.started_at = time.time()
         self.plan = Plan()
-        self.report = Report()
+        self._report = Report()
+        self._ejections = ejections
         self.configurations: Mapping[str, DynamicConfiguration] = {}
         self.issues: Mapping[str, Sequence[Issue]] = {}
         self.workers: Sequence[WorkerState] = ()
         self._health: dict[tuple[str, str], Health] = {}
+
+    @property
+    def report(self) -> Report:
+        return self._report if self._ejections is None else self._ejections.shown(self._report)
 
     @property
     def providers(self) -> Sequence[str]:
@@ -39,7 +45,7 @@ class State:
     ) -> None:
         """Put a new configuration in force."""
         self.plan = plan
-        self.report = with_health(report, self._health.values())
+        self._report = with_health(report, self._health.values())
         self.configurations = configurations
         self.issues = issues
 
@@ -49,7 +55,7 @@ class State:
             self._health[health.key] = health
         else:
             self._health.pop(health.key, None)
-        self.report = with_health(self.report, (health,))
+        self._report = with_health(self._report, (health,))
 
 
 def with_health(report: Report, told: Iterable[Health]) -> Report:

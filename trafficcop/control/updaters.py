@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trafficcop.config.dynamic import Mirroring, Service
+from trafficcop.control.balancing import STRATEGIES
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import is_internal, provider_of, qualify
-
-# The words of Traefik's balancers for themselves.
-BALANCERS = {"p2c": "P2C", "hrw": "HRW", "leasttime": "LeastTime"}
 
 
 def updater_error(entries: Mapping[str, Entry[Service]], parent: str, child: str) -> str:
@@ -45,7 +43,7 @@ def _without_health(service: Service) -> str:
     """The word for a service that has no health check, "" for one that has."""
     balancer = service.load_balancer
     if balancer is not None:
-        return "" if balancer.health_check is not None else BALANCERS.get(balancer.strategy, "WRR")
+        return "" if balancer.health_check is not None else STRATEGIES.get(balancer.strategy, "WRR")
     for parent, word in (
         (service.weighted, "WRR"),
         (service.highest_random_weight, "HRW"),

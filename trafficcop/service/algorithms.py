@@ -2,109 +2,66 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import random
-from collections import deque
-from collections.abc import Callable, Sequence
+from bisect import bisect
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Protocol
 
-from trafficcop.http.messages import Handler, Request
+from trafficcop.http.messages import Request
+from trafficcop.service.servers import STEPS, Server, whole_weights
+from trafficcop.service.turns import Turns, order_of, reduced, starts_of
 
-
-class Times:
-    """The last hundred times to an answer, in whole milliseconds as Traefik counts them."""
-
-    __slots__ = ("_last", "_sum")
-
-    def __init__(self) -> None:
-        self._last: deque[int] = deque()
-        self._sum = 0
-
-    def add(self, milliseconds: int) -> None:
-        if len(self._last) == 100:
-            self._sum -= self._last.popleft()
-        self._last.append(milliseconds)
-        self._sum += milliseconds
-
-    @property
-    def mean(self) -> float:
-        return self._sum / len(self._last) if self._last else 0.0
-
-
-class Server:
-    """One server, or one child service of a weighted service, where `url` is the child's name.
-
-    `is_fenced`: about to go away, reachable by a sticky cookie only.
-    """
-
-    __slots__ = ("handler", "in_flight", "is_fenced", "is_up", "key", "times", "url", "weight")
-
-    def __init__(self, url: str, weight: int, handler: Handler, is_fenced: bool = False) -> None:
-        self.url = url
-        self.key = url.encode()
-        self.weight = weight
-        self.handler = handler
-        self.is_fenced = is_fenced
-        self.is_up = True
-        self.in_flight = 0
-        self.times = Times()
-
-    @property
-    def is_eligible(self) -> bool:
-        return self.is_up and not self.is_fenced
-
-    def finish(self) -> None:
-        """A request that was counted has ended."""
-        self.in_flight -= 1
+_MANY = 8  # servers, of which a strategy looks at
+_SOME = 4
 
 
 class Algorithm(Protocol):
     def choose(self, request: Request) -> Server | None: ...
 
     def refresh(self) -> None:
-        """Servers went up or down."""
+        """Servers went up or down, or weigh more or less than before."""
 
 
 class RoundRobin:
-    """Smooth weighted turns: earliest deadline first, the next deadline being 1/weight after the last.
+    """Weighted turns. `phase`, from 0 to 1, is how far into the turns it begins: another one in every worker."""
 
-    The start is random, so that workers do not send their first requests to the same server. Deadlines are whole
-    numbers (1/weight times a common multiple of the weights): the order repeats exactly, however long it runs.
-    """
+    __slots__ = ("_order", "_phase", "_position", "_servers", "_turns")
 
-    __slots__ = ("_counter", "_has_eligible", "_heap", "_servers")
-
-    def __init__(self, servers: Sequence[Server], chance: random.Random) -> None:
+    def __init__(self, servers: Sequence[Server], phase: float) -> None:
         self._servers = [server for server in servers if server.weight > 0]
-        chance.shuffle(self._servers)
-        multiple = math.lcm(*(server.weight for server in self._servers))
-        self._heap: list[tuple[int, int, int, Server]] = []
-        for index, server in enumerate(self._servers):
-            step = multiple // server.weight
-            self._heap.append((step, index, step, server))
-        heapq.heapify(self._heap)
-        self._counter = len(self._heap)
-        self._has_eligible = False
+        self._phase = phase
+        self._order: list[Server] = []
+        self._position = 0
+        self._turns: Turns | None = None
         self.refresh()
 
     def refresh(self) -> None:
-        self._has_eligible = any(server.is_eligible for server in self._servers)
+        done = self._position / len(self._order) if self._order else self._phase
+        eligible = [server for server in self._servers if server.is_eligible]
+        weights = reduced(whole_weights(eligible))
+        order = order_of(weights)
+        self._order = [eligible[index] for index in order] if order else eligible
+        starts = starts_of(weights)
+        self._position = starts[int(done % 1.0 * len(starts))] if starts else 0
+        self._turns = None if order or not eligible else Turns(weights)
 
     def choose(self, request: Request) -> Server | None:
-        if not self._has_eligible:
-            return None
-        heap = self._heap
-        while True:
-            deadline, _, step, server = heap[0]
-            self._counter += 1  # among equal deadlines the one that waited longest comes first
-            heapq.heapreplace(heap, (deadline + step, self._counter, step, server))
-            if server.is_up and not server.is_fenced:
-                return server
+        order = self._order
+        if self._turns is not None:
+            return order[self._turns.next()]
+        position = self._position
+        if position >= len(order):
+            if not order:
+                return None
+            position = 0
+        self._position = position + 1
+        return order[position]
 
 
-class _OfEligible:
-    """What the algorithms share that look at every server that can take a request."""
+class OfEligible:
+    """What the algorithms share that look at the servers that can take a request."""
 
     __slots__ = ("_chance", "_eligible", "_servers")
 
@@ -122,13 +79,19 @@ class _OfEligible:
         self._eligible = [server for server in self._servers if server.is_eligible]
 
 
-class PowerOfTwo(_OfEligible):
+class PowerOfTwo(OfEligible):
     """Of two servers taken at random, the one with fewer requests under way. Weights do not count."""
 
     __slots__ = ()
 
     def _usable(self, servers: Sequence[Server]) -> list[Server]:
         return list(servers)
+
+    def refresh(self) -> None:
+        super().refresh()
+        if any(server.share < 1.0 for server in self._eligible):  # the less it is to be given, the rarer it is taken
+            copies = [(server, max(round(server.share * STEPS), 1)) for server in self._eligible]
+            self._eligible = [server for server, count in copies for _ in range(count)]
 
     def choose(self, request: Request) -> Server | None:
         servers = self._eligible
@@ -138,39 +101,11 @@ class PowerOfTwo(_OfEligible):
         first, second = int(self._chance.random() * size), int(self._chance.random() * size)
         if first == second:
             second = (second + 1) % size
-        return servers[second] if servers[second].in_flight < servers[first].in_flight else servers[first]
+        one, other = servers[first], servers[second]
+        return other if other.tally.total() < one.tally.total() else one
 
 
-class Rendezvous(_OfEligible):
-    """The same server for the same client address, as long as it is up (highest random weight)."""
-
-    __slots__ = ()
-
-    def choose(self, request: Request) -> Server | None:
-        if not self._eligible:
-            return None
-        start = fnv1a(request.peer.ip)
-        best, best_score = self._eligible[0], 0.0
-        for server in self._eligible:
-            score = _score(fnv1a(server.key, start), server.weight)
-            if score > best_score:
-                best, best_score = server, score
-        return best
-
-
-def fnv1a(data: bytes, start: int = 0xCBF29CE484222325) -> int:
-    """FNV-1a with 64 bits, continued from `start`."""
-    for byte in data:
-        start = ((start ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return start
-
-
-def _score(hashed: int, weight: int) -> float:
-    logarithm = math.log(hashed / 2.0**64) if hashed else -math.inf
-    return weight / -logarithm if logarithm else 0.0
-
-
-class LeastTime(_OfEligible):
+class LeastTime(OfEligible):
     """The least of (mean time to the answer) x (1 + requests under way) / weight; weighted turns among equals."""
 
     __slots__ = ("_deadlines",)
@@ -178,10 +113,10 @@ class LeastTime(_OfEligible):
     def __init__(self, servers: Sequence[Server], chance: random.Random) -> None:
         super().__init__(servers, chance)
         deadline = 0.0
-        self._deadlines: dict[str, float] = {}
+        self._deadlines: dict[Server, float] = {}
         for server in self._servers:
             deadline += 1.0 / server.weight
-            self._deadlines[server.url] = deadline
+            self._deadlines[server] = deadline
 
     def choose(self, request: Request) -> Server | None:
         if len(self._eligible) < 2:
@@ -189,7 +124,7 @@ class LeastTime(_OfEligible):
         lowest = math.inf
         candidates: list[Server] = []
         for server in self._eligible:
-            score = server.times.mean * (1 + server.in_flight) / server.weight
+            score = server.times.mean * (1 + server.tally.total()) / (server.weight * server.share)
             if score < lowest:
                 lowest, candidates = score, [server]
             elif score == lowest:
@@ -200,16 +135,58 @@ class LeastTime(_OfEligible):
         deadlines = self._deadlines
         chosen = candidates[0]
         for server in candidates:
-            if deadlines[server.url] < deadlines[chosen.url]:
+            if deadlines[server] < deadlines[chosen]:
                 chosen = server
-        deadlines[chosen.url] += 1.0 / chosen.weight
+        deadlines[chosen] += 1.0 / (chosen.weight * chosen.share)
         return chosen
 
 
-STRATEGIES: dict[str, Callable[[Sequence[Server], random.Random], Algorithm]] = {
-    "": RoundRobin,
-    "wrr": RoundRobin,
-    "p2c": PowerOfTwo,
-    "hrw": Rendezvous,
-    "leasttime": LeastTime,
-}
+class LeastConnections(OfEligible):
+    """The fewest requests under way for its weight; weighted turns among equals.
+
+    Of many servers it looks at the one whose turn it is and at a few taken at random, which is nearly as good.
+    """
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, servers: Sequence[Server], chance: random.Random, phase: float) -> None:
+        self._turns = RoundRobin(servers, phase)
+        super().__init__(servers, chance)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._turns.refresh()
+
+    def choose(self, request: Request) -> Server | None:
+        best = self._turns.choose(request)
+        if best is None:
+            return None
+        count = best.tally.total()
+        if count == 0:
+            return best
+        score = count / (best.weight * best.share)
+        servers = self._eligible
+        if len(servers) > _MANY:
+            size, chance = len(servers), self._chance
+            servers = [servers[int(chance.random() * size)] for _ in range(_SOME)]
+        for server in servers:
+            other = server.tally.total() / (server.weight * server.share)
+            if other < score:
+                best, score = server, other
+        return best
+
+
+class Random(OfEligible):
+    """One taken at random, the likelier the more it weighs."""
+
+    __slots__ = ("_ends", "_sum")
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._ends = list(accumulate(whole_weights(self._eligible)))
+        self._sum = self._ends[-1] if self._ends else 0
+
+    def choose(self, request: Request) -> Server | None:
+        if not self._eligible:
+            return None
+        return self._eligible[bisect(self._ends, int(self._chance.random() * self._sum))]

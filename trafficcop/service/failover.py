@@ -16,10 +16,10 @@ class Failover:
     """The main service as long as it is up, else the fallback. `statuses`: answers of the main service for which the
     request goes to the fallback, too; then bodies of up to `limit` bytes (negative: any) are kept to be sent twice.
 
-    `watchers` are told when both have gone down and when one is back.
+    `watchers` are told when both have gone down and when one is back; `looks` find out whether one has by itself.
     """
 
-    __slots__ = ("_fallback", "_is_fallback_up", "_is_main_up", "_limit", "_main", "_statuses", "watchers")
+    __slots__ = ("_fallback", "_is_fallback_up", "_is_main_up", "_limit", "_main", "_statuses", "looks", "watchers")
 
     def __init__(
         self, main: Handler, fallback: Handler, statuses: frozenset[int] = NO_STATUSES, limit: int = -1
@@ -31,6 +31,7 @@ class Failover:
         self._is_main_up = True
         self._is_fallback_up = True
         self.watchers: list[Callable[[bool], None]] = []
+        self.looks: list[Callable[[], None]] = []
 
     # === health ===
 
@@ -57,6 +58,8 @@ class Failover:
     # === requests ===
 
     def __call__(self, request: Request) -> Awaitable[Response]:
+        for look in self.looks:
+            look()
         if not self._is_main_up:
             return self._serve_fallback(request)
         return self._serve_judged(request) if self._statuses else self._main(request)

@@ -12,21 +12,42 @@ from trafficcop.errors import ProxyError
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Ready, Request, Response, text_response
 from trafficcop.http.watched import watch
-from trafficcop.service.algorithms import STRATEGIES, LeastTime, PowerOfTwo, Server
-from trafficcop.service.sticky import Sticky
+from trafficcop.service.algorithms import Algorithm
+from trafficcop.service.conditions import Conditions
+from trafficcop.service.servers import Server
+from trafficcop.service.sticky import Affinity, StickyCookie
+from trafficcop.service.strategies import STRATEGIES, Beginning
 from trafficcop.service.untried import untried
 
 __all__ = ["LoadBalancer", "Server"]
+
+_NONE: set[str] = set()
 
 
 class LoadBalancer:
     """Chooses a server and hands the request to it. Also the shape of services whose servers are other services.
 
-    `watchers` are told when the last server goes down and when the first comes back. `chance`, if given, makes the
-    start repeatable. ValueError for an unknown strategy.
+    `watchers` are told when the last server goes down and when the first comes back. `looks` find out whether that has
+    happened by itself. `beginning` says how an algorithm
+    begins. ValueError for an unknown strategy.
     """
 
-    __slots__ = ("_algorithm", "_choose", "_is_counting", "_is_timing", "_servers", "_sticky", "name", "watchers")
+    __slots__ = (
+        "_affinity",
+        "_algorithm",
+        "_choose",
+        "_conditions",
+        "_cookie",
+        "_is_counting",
+        "_is_plain",
+        "_is_sticky",
+        "_is_timing",
+        "_servers",
+        "_was_up",
+        "looks",
+        "name",
+        "watchers",
+    )
 
     def __init__(
         self,
@@ -34,22 +55,43 @@ class LoadBalancer:
         servers: Sequence[Server],
         strategy: str = "wrr",
         sticky: StickyConfiguration | None = None,
-        chance: random.Random | None = None,
+        beginning: Beginning | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         self.name = name
         self.watchers: list[Callable[[bool], None]] = []
-        algorithm = STRATEGIES.get(strategy)
-        if algorithm is None:
+        found = STRATEGIES.get(strategy)
+        if found is None:
             raise ValueError(f'unsupported load-balancer strategy "{strategy}"')
-        self._algorithm = algorithm(servers, chance or _shared_chance())
+        if beginning is None:
+            chance = shared_chance()
+            beginning = Beginning(chance, chance.random())
+        self._algorithm: Algorithm = found.make(servers, beginning)
         self._choose = self._algorithm.choose
-        self._is_counting = isinstance(self._algorithm, PowerOfTwo)
-        self._is_timing = isinstance(self._algorithm, LeastTime)
+        self._is_counting = found.is_counting
+        self._is_timing = found.is_timing
         # A server without weight takes no part, except where weights do not count.
-        self._servers = [server for server in servers if server.weight > 0 or self._is_counting]
-        self._sticky: Sticky | None = None
-        if sticky is not None and sticky.cookie is not None and strategy != "hrw":
-            self._sticky = Sticky(sticky.cookie, name, self._servers)
+        self._servers = [server for server in servers if server.weight > 0 or not found.is_weighted]
+        self._cookie: StickyCookie | None = None
+        self._affinity: Affinity | None = None
+        self._is_sticky = False
+        if sticky is not None:
+            self._stick(sticky, strategy)
+        self._conditions = conditions
+        self.looks: list[Callable[[], None]] = []
+        self._was_up = self._has_up()
+        if conditions is not None:
+            self.looks.append(conditions.look)
+            conditions.attach(self)
+        self._is_plain = not (self._is_sticky or self._is_counting or self.looks)
+
+    def _stick(self, sticky: StickyConfiguration, strategy: str) -> None:
+        if sticky.cookie is not None and strategy != "hrw":
+            self._cookie = StickyCookie(sticky.cookie, self.name, self._servers)
+            self._is_sticky = True
+        if sticky.header is not None or sticky.client_ip is not None:
+            self._affinity = Affinity(sticky.header, sticky.client_ip, self._servers)
+            self._is_sticky = True
 
     @property
     def servers(self) -> Sequence[Server]:
@@ -59,87 +101,124 @@ class LoadBalancer:
 
     @property
     def is_up(self) -> bool:
+        self.look()
+        return self._was_up
+
+    def _has_up(self) -> bool:
         return any(server.is_up for server in self._servers)
+
+    def look(self) -> None:
+        """See whether servers have come back, or were ejected, since the last time."""
+        for look in self.looks:
+            look()
+
+    def follow(self, looks: Sequence[Callable[[], None]]) -> None:
+        """Look there, too, before a choice: whose looks these are tells us of its health."""
+        self.looks += looks
+        self._is_plain = self._is_plain and not self.looks
 
     def set_down(self, urls: Iterable[str]) -> None:
         """These servers are down, all others are up."""
-        was_up = self.is_up
+        self.look()
         down = frozenset(urls)
-        for server in self._servers:
-            server.is_up = server.url not in down
-        self._tell(was_up)
+        self._set([server for server in self._servers if server.is_down != (server.url in down)])
 
     def set_up(self, url: str, is_up: bool) -> None:
         """One server goes up or down."""
-        was_up = self.is_up
-        for server in self._servers:
-            if server.url == url:
-                server.is_up = is_up
-        self._tell(was_up)
+        self._set([server for server in self._servers if server.url == url and server.is_down == is_up])
 
-    def _tell(self, was_up: bool) -> None:
+    def _set(self, changed: list[Server]) -> None:
+        for server in changed:
+            server.is_down = not server.is_down
+        if self._conditions is not None:
+            self._conditions.came_back([server for server in changed if not server.is_down])
+        self.revise()
+
+    def revise(self) -> None:
+        """Servers have changed: choose accordingly, and tell those who want to know."""
         self._algorithm.refresh()
-        is_up = self.is_up
-        if is_up != was_up:
+        if self._affinity is not None:
+            self._affinity.refresh()
+        was_up, self._was_up = self._was_up, self._has_up()
+        if self._was_up != was_up:
             for watcher in self.watchers:
-                watcher(is_up)
+                watcher(self._was_up)
+
+    def retire(self) -> None:
+        """No request will come any more: forget whom we know, and who know us, for nobody would free such a circle."""
+        self.watchers.clear()
+        if self._conditions is not None:
+            self._conditions.detach()
 
     # === requests ===
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        if self._sticky is not None:
-            return self._serve_sticky(self._sticky, request)
+        if self._is_plain:
+            server = self._choose(request)
+            if server is None:
+                return Ready(no_server())
+            if request.tried and server.url in request.tried:
+                server = self._another(server, request.tried)
+            return server.handler(request)
+        for look in self.looks:
+            look()
+        if self._is_sticky:
+            return self._serve_sticky(request)
         server = self._choose(request)
         if server is None:
             return Ready(no_server())
         if request.tried and server.url in request.tried:
             server = self._another(server, request.tried)
-        if self._is_counting or self._is_timing:
-            return self._serve_measured(server, request)
-        return server.handler(request)
+        return self._serve_counted(server, request) if self._is_counting else server.handler(request)
 
     def _another(self, chosen: Server, tried: set[str]) -> Server:
         """For another attempt a server that has not failed this request, if there is one."""
         index = untried(self._servers, tried)
         return chosen if index < 0 else self._servers[index]
 
-    async def _serve_sticky(self, sticky: Sticky, request: Request) -> Response:
-        server, is_old = sticky.find(request)
-        is_kept = server is not None and server.is_up and not (request.tried and server.url in request.tried)
-        if server is None or not is_kept:
+    async def _serve_sticky(self, request: Request) -> Response:
+        cookie, tried = self._cookie, request.tried or _NONE
+        server, is_old = (None, False) if cookie is None else cookie.find(request)
+        is_kept = server is not None and server.is_up and server.url not in tried
+        if not is_kept:
+            server = None if self._affinity is None else self._affinity.find(request)
+        if server is None or (not is_kept and server.url in tried):
             server = self._choose(request)
             if server is None:
                 return no_server()
-            if request.tried and server.url in request.tried:
-                server = self._another(server, request.tried)
+            if server.url in tried:
+                server = self._another(server, tried)
         try:
-            if self._is_counting or (self._is_timing and not is_kept):
-                response = await self._serve_measured(server, request)
+            if self._is_counting and not (self._is_timing and is_kept):
+                response = await self._serve_counted(server, request)
             else:
                 response = await server.handler(request)
         except ProxyError as error:
+            if cookie is None:
+                raise
             response = failure_response(error)
-        if is_old or not is_kept:
-            response.headers.fields.insert(0, (b"Set-Cookie", sticky.line(server)))
+        if cookie is not None and (is_old or not is_kept):
+            response.headers.fields.insert(0, (b"Set-Cookie", cookie.line(server)))
         return response
 
-    async def _serve_measured(self, server: Server, request: Request) -> Response:
+    async def _serve_counted(self, server: Server, request: Request) -> Response:
         """The server's answer, counted as under way until its last byte is read."""
-        server.in_flight += 1
+        tally = server.tally
+        tally.enter()
         start = time.monotonic_ns()
         try:
             response = await server.handler(request)
         except BaseException:
-            server.in_flight -= 1
+            tally.leave()
             raise
         if self._is_timing:
             server.times.add((time.monotonic_ns() - start) // 1_000_000)
-        watch(response, server.finish)
+        watch(response, tally.leave)
         return response
 
 
 @functools.cache
-def _shared_chance() -> random.Random:
+def shared_chance() -> random.Random:
     """One for all: seeding it costs more than the rest of a balancer. Made in the process that uses it, not before."""
     return random.Random()  # noqa: S311 -- turns, not secrets
 

@@ -1,4 +1,5 @@
-"""Sticky cookies: a client stays with the server it was given first (Traefik `pkg/server/service/loadbalancer`)."""
+"""A client stays with its server: by a cookie that it is given (Traefik `pkg/server/service/loadbalancer`), or by what
+its requests have in common anyway, a header or an address."""
 
 from __future__ import annotations
 
@@ -7,9 +8,12 @@ import re
 from collections.abc import Sequence
 
 from trafficcop.config.dynamic import Cookie
-from trafficcop.http.headers import Headers
+from trafficcop.config.own_balancing import StickyClientIP, StickyHeader
+from trafficcop.http.addresses import IPV6, UNKNOWN
+from trafficcop.http.cookies import read_cookie
 from trafficcop.http.messages import Request
-from trafficcop.service.algorithms import Server
+from trafficcop.service.hashing import HeaderKey, Key, Placed, client_address
+from trafficcop.service.servers import Server
 
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+\-.^`|~]")
 _DOMAIN = re.compile(r"\.?[A-Za-z0-9\-.]{1,253}").fullmatch
@@ -17,7 +21,10 @@ _NO_ATTRIBUTE = re.compile(r"[^\x20-\x7e]|;")
 _SAME_SITE = {"none": "; SameSite=None", "lax": "; SameSite=Lax", "strict": "; SameSite=Strict"}
 
 
-class Sticky:
+_PLACES = 160  # on the ring, for each unit of weight
+
+
+class StickyCookie:
     """Which server a cookie stands for, and the Set-Cookie line of each server."""
 
     __slots__ = ("_lines", "_name", "_servers", "_superseded")
@@ -78,18 +85,6 @@ def _old_values(url: str) -> tuple[bytes, ...]:
     return url.encode(), hashed, fnv1(hashed)
 
 
-def read_cookie(headers: Headers, name: bytes) -> bytes | None:
-    """The value of the first cookie of that name (given with its "="), RFC 6265 §5.4."""
-    for field, value in headers.fields:
-        if len(field) == 6 and field.lower() == b"cookie" and name in value:
-            for pair in value.split(b";"):
-                pair = pair.strip()
-                if pair.startswith(name):
-                    found = pair[len(name) :].strip()
-                    return found[1:-1] if len(found) > 1 and found[:1] == b'"' == found[-1:] else found
-    return None
-
-
 def _attributes(cookie: Cookie) -> bytes:
     """In the order of Go's `http.Cookie.String`."""
     text = ""
@@ -105,3 +100,50 @@ def _attributes(cookie: Cookie) -> bytes:
     if cookie.secure:
         text += "; Secure"
     return (text + _SAME_SITE.get(cookie.same_site.lower(), "")).encode()
+
+
+# === without a cookie ===
+
+
+class ClientNetwork:
+    """The network of an IPv6 client, the address of an IPv4 one."""
+
+    __slots__ = ("_shift",)
+
+    def __init__(self, bits: int) -> None:
+        self._shift = 128 - bits
+
+    def __call__(self, request: Request) -> bytes:
+        peer = request.peer
+        number = peer.number if peer.number is not None else peer.learn_number()
+        if number < IPV6 or number == UNKNOWN:
+            return peer.ip
+        return b"%x" % (number >> self._shift)
+
+
+class Affinity:
+    """The server of a request's header, or of its client. The same on every machine: it is hashed, not remembered."""
+
+    __slots__ = ("_keys", "_placed")
+
+    def __init__(
+        self, header: StickyHeader | None, client_ip: StickyClientIP | None, servers: Sequence[Server]
+    ) -> None:
+        self._keys: list[Key] = []
+        if header is not None:
+            self._keys.append(HeaderKey(header.name))
+        if client_ip is not None:
+            bits = client_ip.ipv6_subnet
+            self._keys.append(client_address if bits is None else ClientNetwork(bits))
+        self._placed = Placed(servers, _PLACES)
+
+    def refresh(self) -> None:
+        self._placed.refresh()
+
+    def find(self, request: Request) -> Server | None:
+        """None when the request has no such header, or no server is up."""
+        for key in self._keys:
+            value = key(request)
+            if value is not None:
+                return self._placed.find(value)
+        return None

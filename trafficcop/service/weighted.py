@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from trafficcop.config.dynamic import Sticky as StickyConfiguration
 from trafficcop.http.messages import Handler
 from trafficcop.service.load_balancer import LoadBalancer, Server
+from trafficcop.service.strategies import Beginning
 
 
 class Watched(Protocol):
@@ -16,6 +16,8 @@ class Watched(Protocol):
 
     @property
     def watchers(self) -> list[Callable[[bool], None]]: ...
+    @property
+    def looks(self) -> list[Callable[[], None]]: ...
 
 
 class Child:
@@ -52,15 +54,15 @@ def weighted(
     name: str,
     children: Sequence[Child],
     sticky: StickyConfiguration | None = None,
-    chance: random.Random | None = None,
+    beginning: Beginning | None = None,
 ) -> LoadBalancer:
     """Weighted turns over services, sticky if wanted."""
-    return _balancer(name, children, "wrr", sticky, chance)
+    return _balancer(name, children, "wrr", sticky, beginning)
 
 
-def highest_random_weight(name: str, children: Sequence[Child], chance: random.Random | None = None) -> LoadBalancer:
+def highest_random_weight(name: str, children: Sequence[Child], beginning: Beginning | None = None) -> LoadBalancer:
     """The same service for the same client address."""
-    return _balancer(name, children, "hrw", None, chance)
+    return _balancer(name, children, "hrw", None, beginning)
 
 
 def _balancer(
@@ -68,12 +70,13 @@ def _balancer(
     children: Sequence[Child],
     strategy: str,
     sticky: StickyConfiguration | None,
-    chance: random.Random | None,
+    beginning: Beginning | None,
 ) -> LoadBalancer:
     names = [written_name(child.name, name) for child in children]
     servers = [Server(key, child.weight, child.handler) for key, child in zip(names, children, strict=True)]
-    parent = LoadBalancer(name, servers, strategy, sticky, chance)
+    parent = LoadBalancer(name, servers, strategy, sticky, beginning)
     for key, child in zip(names, children, strict=True):
         if child.balancer is not None:
             child.balancer.watchers.append(_Follower(parent, key))
+            parent.follow(child.balancer.looks)
     return parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +55,45 @@ class Numbers(Protocol):
         """The highest before this one, 0 for none; forgotten at `expiry` (seconds of the monotonic clock)."""
 
 
+class Tally(Protocol):
+    """How many requests a server has under way."""
+
+    def enter(self) -> None:
+        """One more."""
+
+    def leave(self) -> None:
+        """One that was counted is over."""
+
+    def total(self) -> int: ...
+
+
+class Standing(Protocol):
+    """How the servers of one service have fared, by their index. Times are nanoseconds of the monotonic clock."""
+
+    def has_news(self) -> bool:
+        """Whether somebody was ejected or taken back since `note_news`."""
+
+    def note_news(self) -> None: ...
+
+    def succeed(self, index: int) -> None:
+        """A server answered well: what it did wrong before is forgotten."""
+
+    def fail(self, index: int, now: int) -> int:
+        """A server failed. How often it did so, without a success in between."""
+
+    def has_failed(self, index: int, attempts: int, since: int) -> bool:
+        """Whether its last `attempts` failures all came after that moment."""
+
+    def eject(self, index: int, now: int, until: int, most: int) -> bool:
+        """Nothing for this server before `until`, unless it or `most` servers are ejected as it is."""
+
+    def restore(self, index: int, now: int) -> None:
+        """It is well again; nothing happens if it was not ejected."""
+
+    def until(self, index: int) -> int:
+        """When a server's ejection ends, or ended; 0 if it never was ejected."""
+
+
 class Store(Protocol):
     """Where state lives. `scope` names whose it is: the same words in every worker mean the same state."""
 
@@ -64,6 +104,8 @@ class Store(Protocol):
     def buckets(self, scope: str, rate: Rate) -> Buckets: ...
     def counts(self, scope: str) -> Counts: ...
     def numbers(self, scope: str) -> Numbers: ...
+    def tally(self, service: str, url: str) -> Tally: ...
+    def standing(self, service: str, urls: Sequence[str]) -> Standing: ...
 
 
 class StoreUnavailable(Exception):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
-from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate
+from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate, Standing, Tally
+from trafficcop.store.servers import LocalTally, SharedServers, alone
 
 
 class _Bucket:
@@ -97,12 +99,13 @@ class HighestNumbers:
 
 
 class LocalStore:
-    """State of one process, lost with the middleware that asked for it."""
+    """State of one process, lost with who asked for it; `servers`, if given, keeps that of servers."""
 
-    __slots__ = ("secret",)
+    __slots__ = ("_servers", "secret")
 
-    def __init__(self) -> None:
+    def __init__(self, servers: SharedServers | None = None) -> None:
         self.secret = os.urandom(16)
+        self._servers = servers
 
     def buckets(self, scope: str, rate: Rate) -> Buckets:
         return TokenBuckets(rate)
@@ -112,6 +115,12 @@ class LocalStore:
 
     def numbers(self, scope: str) -> Numbers:
         return HighestNumbers()
+
+    def tally(self, service: str, url: str) -> Tally:
+        return LocalTally() if self._servers is None else self._servers.tally(service, url)
+
+    def standing(self, service: str, urls: Sequence[str]) -> Standing:
+        return alone(service, urls) if self._servers is None else self._servers.standing(service, urls)
 
 
 LOCAL = LocalStore()

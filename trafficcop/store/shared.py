@@ -10,10 +10,12 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate
+from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate, Standing, Tally
 from trafficcop.store.locks import LOCK_SIZE, Locks
+from trafficcop.store.servers import ServerTable, SharedServers
 
 WAYS = 16
 SETS = SOURCES // WAYS
@@ -42,6 +44,7 @@ class SharedMemory:
         cells = counted + keys
         self.memory = mmap.mmap(-1, cells + (SOURCES * workers + 1) * 4)
         self.locks = Locks(self.memory, 2 * STRIPES)
+        self.servers = ServerTable(workers)
         view = memoryview(self.memory)
         self.bucket_keys = _Keys(self.memory, _LOCKS)
         self.tokens = view[buckets:counted].cast("d")
@@ -56,6 +59,7 @@ class SharedMemory:
 
     def bury(self, worker: int) -> None:
         """What a dead worker had under way is over."""
+        self.servers.bury(worker)
         end = SOURCES * self.workers
         if self.cells[end]:  # or else pages would be touched that nobody uses
             self.cells[worker : end : self.workers] = memoryview(bytes(SOURCES * 4)).cast("I")
@@ -293,11 +297,12 @@ class SharedCounts:
 class SharedStore:
     """The shared state as one worker sees it."""
 
-    __slots__ = ("_memory", "_worker")
+    __slots__ = ("_memory", "_servers", "_worker")
 
     def __init__(self, memory: SharedMemory, worker: int) -> None:
         self._memory = memory
         self._worker = worker
+        self._servers = SharedServers(memory.servers, worker)
 
     def buckets(self, scope: str, rate: Rate) -> Buckets:
         return SharedBuckets(self._memory, scope, rate)
@@ -311,3 +316,9 @@ class SharedStore:
 
     def numbers(self, scope: str) -> Numbers:
         return SharedNumbers(self._memory, scope)
+
+    def tally(self, service: str, url: str) -> Tally:
+        return self._servers.tally(service, url)
+
+    def standing(self, service: str, urls: Sequence[str]) -> Standing:
+        return self._servers.standing(service, urls)

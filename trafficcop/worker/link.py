@@ -43,12 +43,13 @@ class Linker:
         datagram_servers: Servers | None = None,
         contexts: Contexts | None = None,
         relays: Relays | None = None,
+        phase: float = 0.0,
     ) -> None:
         self.linked = Linked()
         self._streams = TCPLinker(relays or Relays(), store, self.linked)
         self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
         self._tls = TLSLinker(Contexts() if contexts is None else contexts)
-        self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked)
+        self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked, phase)
         self._plain: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
         self._secure: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
 

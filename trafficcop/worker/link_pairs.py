@@ -26,8 +26,10 @@ def link_failover(options: FailoverOptions, service: Services, watched: Mapping[
         handler = Failover(main, fallback, status_set(errors.status) or NO_STATUSES, errors.max_request_body_bytes)
     if options.service in watched:
         watched[options.service].watchers.append(handler.set_main_up)
+        handler.looks += watched[options.service].looks
     if options.health_check is not None and options.fallback in watched:
         watched[options.fallback].watchers.append(handler.set_fallback_up)
+        handler.looks += watched[options.fallback].looks
     return handler
 
 

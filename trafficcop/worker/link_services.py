@@ -21,13 +21,14 @@ from trafficcop.proxy.forward import Forward, Unforwardable
 from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pools
-from trafficcop.service.algorithms import Server
 from trafficcop.service.failover import Failover
 from trafficcop.service.hold import Hold
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
+from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
+from trafficcop.worker.link_balancer import BalancerLinker
 from trafficcop.worker.link_pairs import link_failover, link_mirroring
 from trafficcop.worker.linked import Linked
 
@@ -46,6 +47,7 @@ class ServiceLinker:
         runtime_dir: Path | None,
         store: Store,
         linked: Linked,
+        phase: float = 0.0,
     ) -> None:
         self._pools = pools
         self._runtime_dir = runtime_dir
@@ -53,6 +55,7 @@ class ServiceLinker:
         self._has_access_log = access is not None
         self._has_origin_headers = access is not None and access.format == "json"
         self._store = store
+        self._balancers = BalancerLinker(store, phase)
         self._linked = linked
         self._uses: Counter[str] = Counter()  # of each middleware
         self._services: dict[str, ServicePlan] = {}
@@ -127,7 +130,7 @@ class ServiceLinker:
             children = [
                 self._child(child.name, child.weight, options.health_check is not None) for child in options.services
             ]
-            handler = highest_random_weight(name, children)
+            handler = highest_random_weight(name, children, self._balancers.beginning(name))
         elif service.failover is not None:
             handler = link_failover(service.failover, self.service, self._linked.watched)
         elif service.mirroring is not None:
@@ -165,7 +168,7 @@ class ServiceLinker:
         children = [
             self._child(child.name, child.weight, options.health_check is not None) for child in options.services
         ]
-        return weighted(name, children, options.sticky)
+        return weighted(name, children, options.sticky, self._balancers.beginning(name))
 
     def _child(self, name: str, weight: int, follows_health: bool) -> Child:
         handler = self.service(name)
@@ -177,7 +180,7 @@ class ServiceLinker:
             Server(server.url, server.weight, self._link_server(name, options, server, limits), server.fenced)
             for server in options.servers
         ]
-        return LoadBalancer(name, servers, options.strategy or "wrr", options.sticky)
+        return self._balancers.link(name, options, servers)
 
     def _link_server(
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits

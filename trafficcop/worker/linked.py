@@ -78,9 +78,11 @@ class Linked:
         """Free what nobody uses any more in short steps: all at once would stop the requests of the next plan."""
         pieces: list[object] = [*self._services, *self.balancers.values(), *self.watched.values()]
         watched: Watched
-        for watched in (*self.watched.values(), *self.balancers.values()):
+        for watched in self.watched.values():
             if watched.watchers:  # parents, who know their children: nobody would free such a circle
                 watched.watchers.clear()
+        for balancer in self.balancers.values():
+            balancer.retire()
         for stream in self.watched_streams:
             stream.watchers.clear()
         for routes in self.routes.values():

@@ -49,6 +49,7 @@ class Runtime:
         self._contexts = Contexts()
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
+        self._phase = place / places
         self._health: dict[tuple[str, str], Health] = {}
         self._linked: Linked | None = None
         self.listeners: dict[str, Listener] = {}
@@ -99,6 +100,7 @@ class Runtime:
             self.datagrams.servers,
             self._contexts,
             self._relays,
+            self._phase,
         )
 
     def install(self, linked: Linked) -> Iterator[None]:

@@ -1,0 +1,243 @@
+"""Algorithms that give the same server to the same key: an address, a header or a cookie."""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from weakref import WeakValueDictionary
+
+from trafficcop.config.own_balancing import ConsistentHash as ConsistentHashOptions
+from trafficcop.http.cookies import read_cookie
+from trafficcop.http.messages import Request
+from trafficcop.service.algorithms import OfEligible, RoundRobin
+from trafficcop.service.servers import Server
+from trafficcop.store.interface import Tally
+
+Key = Callable[[Request], bytes | None]  # None: the request has none
+
+_REMEMBERED = 4096  # keys whose server is known without working it out
+_LARGEST = 65536  # places of a ring
+
+
+class Rendezvous(OfEligible):
+    """The same server for the same client address, as long as it is up (highest random weight)."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, servers: Sequence[Server], chance: random.Random) -> None:
+        self._known: dict[bytes, Server] = {}
+        super().__init__(servers, chance)
+
+    def refresh(self) -> None:
+        super().refresh()
+        self._known.clear()
+
+    def choose(self, request: Request) -> Server | None:
+        key = request.peer.ip
+        server = self._known.get(key)
+        if server is None and self._eligible:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            server = self._known[key] = self._best(key)
+        return server
+
+    def _best(self, key: bytes) -> Server:
+        start = fnv1a(key)
+        best, best_score = self._eligible[0], 0.0
+        for server in self._eligible:
+            score = _score(fnv1a(server.key, start), server.weight * server.share)
+            if score > best_score:
+                best, best_score = server, score
+        return best
+
+
+def fnv1a(data: bytes, start: int = 0xCBF29CE484222325) -> int:
+    """FNV-1a with 64 bits, continued from `start`."""
+    for byte in data:
+        start = ((start ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return start
+
+
+def _score(hashed: int, weight: float) -> float:
+    logarithm = math.log(hashed / 2.0**64) if hashed else -math.inf
+    return weight / -logarithm if logarithm else 0.0
+
+
+# === rings ===
+
+
+class Ring:
+    """Places on a circle, many for each server; a key belongs to the first one after its own place."""
+
+    __slots__ = ("__weakref__", "_owners", "_places", "_ranks")
+
+    def __init__(self, nodes: Sequence[tuple[str, int]]) -> None:
+        """`nodes`: the name of each server and how many places it has."""
+        found: list[tuple[int, int, int]] = []
+        for index, (name, count) in enumerate(nodes):
+            key = name.encode()
+            for block in range(-(-count // 8)):  # of eight places
+                digest = blake2b(b"%d" % block, key=blake2b(key, digest_size=32).digest()).digest()
+                found += [
+                    (int.from_bytes(digest[8 * rank : 8 * rank + 8]), index, 8 * block + rank)
+                    for rank in range(min(8, count - 8 * block))
+                ]
+        found.sort()
+        self._places = [place for place, _, _ in found]
+        self._owners = [index for _, index, _ in found]
+        self._ranks = [rank for _, _, rank in found]
+
+    def start(self, key: bytes) -> int:
+        """Where a key's walk around the ring begins."""
+        return bisect(self._places, int.from_bytes(blake2b(key, digest_size=8).digest()))
+
+    def walk(self, start: int, limits: Sequence[int]) -> int:
+        """The place of the first server from there on, round the ring; `limits`: how many places of each count.
+
+        -1 when none of them counts.
+        """
+        owners, ranks = self._owners, self._ranks
+        size = len(owners)
+        for step in range(size):
+            place = start + step
+            if place >= size:
+                place -= size
+            if ranks[place] < limits[owners[place]]:
+                return place
+        return -1
+
+    def owner(self, place: int) -> int:
+        return self._owners[place]
+
+
+# Rings are the same for the same servers: the next plan takes over those of the one in force.
+_rings: WeakValueDictionary[tuple[tuple[str, int], ...], Ring] = WeakValueDictionary()
+
+
+def ring_of(servers: Sequence[Server], nodes: int) -> tuple[Ring, list[int]]:
+    """The ring of these servers, and how many places each has."""
+    total = sum(server.weight for server in servers)
+    while nodes > 1 and nodes * total > _LARGEST:
+        nodes //= 2
+    sizes = [nodes * server.weight for server in servers]
+    key = tuple([(server.url, size) for server, size in zip(servers, sizes, strict=True)])
+    ring = _rings.get(key)
+    if ring is None:
+        ring = _rings[key] = Ring(key)
+    return ring, sizes
+
+
+class Placed:
+    """The server of a key on a ring, and those after it."""
+
+    __slots__ = ("_limits", "_ring", "_servers", "_sizes")
+
+    def __init__(self, servers: Sequence[Server], nodes: int) -> None:
+        self._servers = [server for server in servers if server.weight > 0]
+        self._ring, self._sizes = ring_of(self._servers, nodes)
+        self._limits: list[int] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._limits = [
+            max(int(size * server.share), 1) if server.is_eligible else 0
+            for server, size in zip(self._servers, self._sizes, strict=True)
+        ]
+
+    def find(self, key: bytes) -> Server | None:
+        place = self._ring.walk(self._ring.start(key), self._limits)
+        return None if place < 0 else self._servers[self._ring.owner(place)]
+
+    def find_with_room(self, key: bytes, has_room: Callable[[Server], bool]) -> Server | None:
+        """The first that has room; the key's own when none has."""
+        ring, limits = self._ring, self._limits
+        first = place = ring.walk(ring.start(key), limits)
+        if first < 0:
+            return None
+        full = False
+        while not has_room(self._servers[ring.owner(place)]):
+            if not full:
+                full, limits = True, list(limits)
+            limits[ring.owner(place)] = 0
+            place = ring.walk(place, limits)
+            if place < 0:
+                return self._servers[ring.owner(first)]
+        return self._servers[ring.owner(place)]
+
+
+class ConsistentHash:
+    """The same server for the same key, unless it has much more than its share under way already.
+
+    V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent hashing with bounded loads", 2018. Requests without a key
+    take turns. `whole` counts what all of the servers have under way.
+    """
+
+    __slots__ = ("_factor", "_key", "_placed", "_servers", "_turns", "_weight", "_whole")
+
+    def __init__(self, servers: Sequence[Server], options: ConsistentHashOptions, whole: Tally, phase: float) -> None:
+        self._servers = [server for server in servers if server.weight > 0]
+        self._placed = Placed(servers, options.virtual_nodes)
+        self._turns = RoundRobin(servers, phase)
+        self._key = key_of(options.header, options.cookie)
+        self._factor = options.load_factor
+        self._whole = whole
+        self._weight = 1.0
+        self.refresh()
+
+    def refresh(self) -> None:
+        self._placed.refresh()
+        self._turns.refresh()
+        self._weight = sum(server.weight * server.share for server in self._servers if server.is_eligible) or 1.0
+
+    def choose(self, request: Request) -> Server | None:
+        key = self._key(request)
+        if key is None:
+            return self._turns.choose(request)
+        if not self._factor:
+            return self._placed.find(key)
+        return self._placed.find_with_room(key, self._has_room)
+
+    def _has_room(self, server: Server) -> bool:
+        """Whether one more request leaves it below its share of all of them, times the factor, rounded up."""
+        share = (self._whole.total() + 1) * server.weight * server.share / self._weight
+        return server.tally.total() < math.ceil(self._factor * share)
+
+
+# === keys ===
+
+
+def client_address(request: Request) -> bytes:
+    return request.peer.ip
+
+
+class HeaderKey:
+    """The first value of a header."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name.encode()
+
+    def __call__(self, request: Request) -> bytes | None:
+        return request.headers.get(self._name) or None
+
+
+class CookieKey:
+    """The value of a cookie."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name.encode() + b"="
+
+    def __call__(self, request: Request) -> bytes | None:
+        return read_cookie(request.headers, self._name) or None
+
+
+def key_of(header: str, cookie: str) -> Key:
+    if header:
+        return HeaderKey(header)
+    return CookieKey(cookie) if cookie else client_address
