@@ -20,7 +20,14 @@ from trafficcop.server.peer import local_address_of, peer_of
 from trafficcop.server.postgres import ACCEPTED, SSL_REQUEST, PostgresTransport
 from trafficcop.server.proxy_protocol import MalformedHeader, ProxyProtocol, read_header
 from trafficcop.server.securing import Securing
-from trafficcop.tls.client_hello import HANDSHAKE, SSLV2, ClientHello, ClientHelloReader, MalformedHello
+from trafficcop.tls.client_hello import (
+    HANDSHAKE,
+    SSLV2,
+    ClientHello,
+    ClientHelloReader,
+    MalformedHello,
+    read_client_hello,
+)
 from trafficcop.tls.table import DEFAULT, Refused
 
 if TYPE_CHECKING:
@@ -116,8 +123,7 @@ class Preface(asyncio.Protocol):
         if first == SSLV2:
             self._serve_tls(ClientHello(), data)
         elif first == HANDSHAKE:
-            self._reader = ClientHelloReader()
-            self._read_hello(self._reader, data)
+            self._read_hello(None, data)
         elif self._is_postgres:
             self._close()
         elif first == 0 and SSL_REQUEST.startswith(data[: len(SSL_REQUEST)]):
@@ -151,14 +157,23 @@ class Preface(asyncio.Protocol):
 
     # === TLS ===
 
-    def _read_hello(self, reader: ClientHelloReader, data: bytes) -> None:
+    def _read_hello(self, reader: ClientHelloReader | None, data: bytes) -> None:
         try:
-            hello = reader.feed(data)
+            if reader is None:
+                hello = read_client_hello(data)
+                if hello is None:
+                    reader = self._reader = ClientHelloReader()
+                    reader.feed(data)
+                    return
+            else:
+                hello = reader.feed(data)
+                if hello is None:
+                    return
+                data = bytes(reader.received)
         except MalformedHello:
             self._close()
             return
-        if hello is not None:
-            self._serve_tls(hello, bytes(reader.received))
+        self._serve_tls(hello, data)
 
     def _serve_tls(self, hello: ClientHello, data: bytes) -> None:
         """HTTPS routers with a host, TCP routers with one, HTTPS routers without, TCP routers without, then 404."""

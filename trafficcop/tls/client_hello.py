@@ -11,8 +11,8 @@ _SERVER_NAME = 0
 _STATUS_REQUEST = 5
 _SUPPORTED_GROUPS = 10
 _ALPN = 16
-_SUPPORTED_VERSIONS = 43
 _KEY_SHARE = 51
+_OURS = frozenset((_SERVER_NAME, _STATUS_REQUEST, _SUPPORTED_GROUPS, _ALPN, _KEY_SHARE))
 
 
 class MalformedHello(Exception):
@@ -22,15 +22,42 @@ class MalformedHello(Exception):
 class ClientHello:
     """The facts that decide who serves a connection, and how. `server_name` is in lower case, without spaces."""
 
-    __slots__ = ("alpn", "groups", "key_shares", "server_name", "versions", "wants_staple")
+    __slots__ = ("_groups", "_shares", "alpn", "server_name", "wants_staple")
 
     def __init__(self) -> None:
         self.server_name = ""
         self.alpn: tuple[str, ...] = ()
-        self.versions: tuple[int, ...] = ()
-        self.groups: tuple[int, ...] = ()
-        self.key_shares: tuple[int, ...] = ()
         self.wants_staple = False
+        self._groups = b""
+        self._shares = b""
+
+    def note(self, kind: int, value: bytes) -> None:
+        """Take an extension that matters here; those that hardly anybody asks for stay as they are."""
+        if kind == _SERVER_NAME:
+            self.server_name = _server_name(value)
+        elif kind == _ALPN:
+            self.alpn = _protocols(value)
+        elif kind == _SUPPORTED_GROUPS:
+            self._groups = value
+        elif kind == _KEY_SHARE:
+            self._shares = value
+        elif kind == _STATUS_REQUEST:
+            self.wants_staple = value[:1] == b"\x01"
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """The curves that the client has, by their numbers."""
+        value = self._groups
+        return tuple(_u16(value, position) for position in range(2, len(value) - 1, 2))
+
+    @property
+    def key_shares(self) -> tuple[int, ...]:
+        """The curves that the client has made keys for already."""
+        value, groups, position = self._shares, [], 2
+        while position + 4 <= len(value):
+            groups.append(_u16(value, position))
+            position += 4 + _u16(value, position + 2)
+        return tuple(groups)
 
 
 class ClientHelloReader:
@@ -83,6 +110,14 @@ class ClientHelloReader:
 
 def read_client_hello(data: bytes) -> ClientHello | None:
     """The ClientHello that `data` begins with; None while bytes are missing."""
+    size = len(data)
+    if size > 9 and data[0] == HANDSHAKE and data[1] == 3 and data[5] == 1:
+        length = (data[3] << 8) | data[4]
+        if length + 5 <= size and int.from_bytes(data[6:9], "big") == length - 4 <= _RECORD_LIMIT:
+            try:  # all of it in one record, as nearly always
+                return _decode(data[9 : 5 + length])
+            except (IndexError, UnicodeDecodeError):
+                raise MalformedHello from None
     return ClientHelloReader().feed(data)
 
 
@@ -99,28 +134,14 @@ def _decode(message: bytes) -> ClientHello:
         raise MalformedHello
     position += 2
     while position < end:
-        kind, length = _u16(message, position), _u16(message, position + 2)
-        position += 4
-        if position + length > end:
+        kind = (message[position] << 8) | message[position + 1]
+        start = position + 4
+        position = start + ((message[position + 2] << 8) | message[position + 3])
+        if position > end:
             raise MalformedHello
-        _note(hello, kind, message[position : position + length])
-        position += length
+        if kind in _OURS:
+            hello.note(kind, message[start:position])
     return hello
-
-
-def _note(hello: ClientHello, kind: int, value: bytes) -> None:
-    if kind == _SERVER_NAME:
-        hello.server_name = _server_name(value)
-    elif kind == _ALPN:
-        hello.alpn = _protocols(value)
-    elif kind == _SUPPORTED_VERSIONS:
-        hello.versions = _numbers(value[1 : 1 + value[0]])
-    elif kind == _SUPPORTED_GROUPS:
-        hello.groups = _numbers(value[2 : 2 + _u16(value, 0)])
-    elif kind == _KEY_SHARE:
-        hello.key_shares = _shares(value[2 : 2 + _u16(value, 0)])
-    elif kind == _STATUS_REQUEST:
-        hello.wants_staple = value[:1] == b"\x01"
 
 
 def _server_name(value: bytes) -> str:
@@ -157,19 +178,6 @@ def _protocols(value: bytes) -> tuple[str, ...]:
         names.append(value[position : position + length].decode("latin-1"))
         position += length
     return tuple(names)
-
-
-def _shares(value: bytes) -> tuple[int, ...]:
-    groups: list[int] = []
-    position = 0
-    while position < len(value):
-        groups.append(_u16(value, position))
-        position += 4 + _u16(value, position + 2)
-    return tuple(groups)
-
-
-def _numbers(value: bytes) -> tuple[int, ...]:
-    return tuple(_u16(value, position) for position in range(0, len(value), 2))
 
 
 def _u16(data: bytes, position: int) -> int:

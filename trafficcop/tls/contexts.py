@@ -54,6 +54,7 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
         context.set_alpn_protocols(names)
     if curve:
         context.set_ecdh_curve(curve)
+    context.num_tickets = 1  # as Go: OpenSSL would make two
     if not options.has_tickets:
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
