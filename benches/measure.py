@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import statistics
 import sys
 import tempfile
@@ -41,7 +42,13 @@ class Bench:
                 tree.end()
 
     @contextlib.contextmanager
-    def running(self, peer: Peer, job: Job | None = None, wanted: Wanted | None = None) -> Iterator[Running]:
+    def running(
+        self,
+        peer: Peer,
+        job: Job | None = None,
+        wanted: Wanted | None = None,
+        first_answer: Callable[[Tree, int], float] | None = None,
+    ) -> Iterator[Running]:
         """The peer runs alone on its port, and nothing of it is left afterwards."""
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             port = free_port()
@@ -51,7 +58,8 @@ class Bench:
             prove_free(port)
             tree = Tree(command, Path(directory) / "log", peer.environ)
             try:
-                answered = _first_answer(tree, port, wanted or Wanted())
+                first = first_answer or functools.partial(_first_answer, wanted=wanted or Wanted())
+                answered = first(tree, port)
                 yield Running(peer, tree, here, answered - tree.started)
                 tree.check_alive()
             finally:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benches.backend import HUGE, MIB
+from benches.datagrams import udp
 from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer, write_dynamic
@@ -185,5 +186,5 @@ def _routers_of(bench: Bench) -> list[Peer]:
 
 SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     scenario.__name__: scenario
-    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads)
+    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp)
 }
