@@ -23,7 +23,7 @@ UDP_ROUTERS = ("udp", "routers")
 UDP_SERVICES = ("udp", "services")
 UDP_MIDDLEWARES = ("udp", "middlewares")
 
-STRATEGIES = ("", "wrr", "hrw")
+STRATEGIES = ("", "wrr", "hrw", "consistentHash")
 _CATCH_ALL = -1  # the priority of routers for every client: below every rule
 _LONGEST = 65507  # bytes of a datagram over IPv4
 

@@ -89,7 +89,7 @@ def _score(name: bytes, client: bytes, weight: int) -> float:
     return -weight / math.log((int.from_bytes(digest, "big") + 1) / (2.0**64 + 2))
 
 
-STRATEGIES: dict[str, Strategy] = {"": by_turns, "wrr": by_turns, "hrw": by_source}
+STRATEGIES: dict[str, Strategy] = {"": by_turns, "wrr": by_turns, "hrw": by_source, "consistentHash": by_source}
 
 
 class UDPBalancer:
