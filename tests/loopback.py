@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from trafficcop.config.dynamic import LoadBalancer, Server, ServersTransport, Se
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.plan.messages import PlanPart
-from trafficcop.plan.model import RouterPlan, ServicePlan
+from trafficcop.plan.model import RouterPlan, ServicePlan, TransportPlan
 from trafficcop.rules.parse import parse
+from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 from trafficcop.worker.link import Linker
 from trafficcop.worker.runtime import Runtime
 
@@ -81,8 +83,9 @@ class Visit:
 class Scripted:
     """A server that plays its script for every connection, and remembers all of them."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.script = script
+        self.tls = tls
         self.visits: list[Visit] = []
         self.errors: list[Exception] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,8 +96,12 @@ class Scripted:
     def heads(self) -> list[bytes]:
         return [head for visit in self.visits for head in visit.heads]
 
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
+
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._play, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._play, "127.0.0.1", 0, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -232,7 +239,7 @@ class Loopback:
 
 
 def part_of(
-    linker: Linker, balancer: LoadBalancer, urls: list[tuple[str, bool]], transport: ServersTransport | None = None
+    linker: Linker, balancer: LoadBalancer, urls: list[tuple[str, bool]], transport: TransportPlan | None = None
 ) -> None:
     """One router that sends everything to one service; each URL with its `preservePath`."""
     servers = tuple(Server(url=url, preserve_path=is_preserved) for url, is_preserved in urls)
@@ -241,7 +248,7 @@ def part_of(
         PlanPart(
             1,
             services=(ServicePlan("app@file", service),),
-            transports={"default@internal": transport or ServersTransport()},
+            transports={"default@internal": transport or TransportPlan()},
         )
     )
     rule = parse("PathPrefix(`/`)")
@@ -253,6 +260,7 @@ async def router(
     *servers: Scripted | str,
     entry_point: EntryPoint | None = None,
     transport: ServersTransport | None = None,
+    trust: ServerTrust = DEFAULT_TRUST,
     static: StaticConfiguration | None = None,
     balancer: LoadBalancer | None = None,
 ) -> AsyncIterator[Loopback]:
@@ -261,7 +269,7 @@ async def router(
     for server in servers:
         if isinstance(server, Scripted):
             await server.start()
-            urls.append(f"http://127.0.0.1:{server.port}")
+            urls.append(server.url)
         else:
             urls.append(server)
     static = replace(static or StaticConfiguration(), entry_points={"web": entry_point or EntryPoint()})
@@ -270,7 +278,8 @@ async def router(
     sock.bind(("127.0.0.1", 0))
     runtime.listen("web", sock)
     linker = runtime.linker()
-    part_of(linker, balancer or LoadBalancer(), [(url, False) for url in urls], transport)
+    plan = TransportPlan(transport or ServersTransport(), trust)
+    part_of(linker, balancer or LoadBalancer(), [(url, False) for url in urls], plan)
     runtime.install(linker.finish())
     await runtime.start()
     loopback = Loopback(runtime, sock.getsockname()[1])

@@ -80,6 +80,7 @@ class Kind(enum.Enum):
     BAD_RESPONSE = "server sent a malformed answer"
     BAD_SCHEME = "unsupported scheme of a server"
     TIMEOUT = "server took too long"
+    UNTRUSTED = "server cannot be trusted"  # its certificate, or it does not speak TLS at all
 
 
 class ProxyError(Exception):
@@ -128,4 +129,5 @@ STATUSES: dict[Kind, int] = {
     Kind.BAD_RESPONSE: 500,
     Kind.BAD_SCHEME: 500,
     Kind.TIMEOUT: 504,
+    Kind.UNTRUSTED: 500,
 }

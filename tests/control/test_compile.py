@@ -93,7 +93,7 @@ def test_a_plain_router():
     assert (planned.entry_point, planned.service, planned.priority, planned.syntax) == ("web", "s@file", 9, "v3")
     assert not planned.is_tls
     assert set(plan.services) == {"s@file"}
-    assert plan.transports["default@internal"].max_idle_conns_per_host == 200
+    assert plan.transports["default@internal"].options.max_idle_conns_per_host == 200
     info = report.services["s@file"]
     assert (info.used_by, info.server_status) == (("r@file",), {"http://127.0.0.1:1": "UP"})
     assert report.routers["r@file"].using == ("web",)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.live import Seen, backend, plain
-from trafficcop.config.dynamic import LoadBalancer, Server, ServerHealthCheck, ServersTransport, Service
+from trafficcop.config.dynamic import LoadBalancer, Server, ServerHealthCheck, Service
 from trafficcop.config.scalars import Duration
 from trafficcop.control.health import CheckFailed, Probe, Schedule
 from trafficcop.control.http_checks import http_checks, mistakes, schedule_of
 from trafficcop.control.http_probe import check_url
-from trafficcop.plan.model import Plan, ServicePlan
+from trafficcop.plan.model import Plan, ServicePlan, TransportPlan
 
 Answer = Callable[[int, str, bytes], bytes]
 
@@ -23,7 +23,7 @@ Answer = Callable[[int, str, bytes], bytes]
 def probe_of(url: str, config: ServerHealthCheck) -> Probe:
     plan = Plan(
         services={"s@file": ServicePlan("s@file", Service(load_balancer=balancer(url, config)))},
-        transports={"default@internal": ServersTransport()},
+        transports={"default@internal": TransportPlan()},
     )
     (checks,) = http_checks(plan)
     return checks.probes[url]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from trafficcop.config.scalars import FileOrContent
 from trafficcop.config.tls import TLSOptions
@@ -50,14 +50,14 @@ class CertificateChecks:
             error, key = self._options_error(options)
             self.errors[name] = error
             if error:
-                self._tell(self._provider("options", name), ("tls", "options", _bare(name), *key), error)
+                self.tell(self._provider("options", name), ("tls", "options", _bare(name), *key), error)
             else:
                 self.good[name] = self._server_options(options)
 
     def certificates(self) -> None:
         for provider, index, certificate in self._merged.certificates:
             path = ("tls", "certificates", index)
-            found = self._pair(provider, path, certificate.cert_file, certificate.key_file)
+            found = self.pair(provider, path, certificate.cert_file, certificate.key_file)
             if found is not None and (not certificate.stores or DEFAULT in certificate.stores):
                 self.stored.append(found)
         for name, store in self._merged.tls_stores.items():
@@ -65,21 +65,12 @@ class CertificateChecks:
             if given is not None:
                 provider = self._provider("stores", name)
                 where = ("tls", "stores", _bare(name))
-                found = self._pair(provider, (*where, "defaultCertificate"), given.cert_file, given.key_file)
+                found = self.pair(provider, (*where, "defaultCertificate"), given.cert_file, given.key_file)
                 if name == DEFAULT:
                     self.default, self.is_default_broken = found, found is None
                 if store.default_generated_cert is not None:
                     text = "defaultGeneratedCert is ignored: there is a defaultCertificate"
-                    self._tell(provider, (*where, "defaultGeneratedCert"), text, is_warning=True)
-        for name, transport in self._merged.transports.items():
-            provider = _provider_of(name)
-            base = ("http", "serversTransports", _bare(name))
-            if provider == "internal":  # it stands in the static configuration
-                self._check_cas("", ("serversTransport", "rootCAs"), transport.root_cas)
-                continue
-            self._check_cas(provider, (*base, "rootCAs"), transport.root_cas)
-            for index, pair in enumerate(transport.certificates):
-                self._pair(provider, (*base, "certificates", index), pair.cert_file, pair.key_file)
+                    self.tell(provider, (*where, "defaultGeneratedCert"), text, is_warning=True)
 
     def default_or(self, generate: Callable[[], Certificate] | None) -> Certificate | None:
         """The certificate for names without one."""
@@ -130,27 +121,23 @@ class CertificateChecks:
             is_strict=options.sni_strict,
         )
 
-    def _check_cas(self, provider: str, path: tuple[str | int, ...], files: Iterable[FileOrContent]) -> None:
-        for index, file in enumerate(files):
-            error = ca_error(file)
-            if error:
-                self._tell(provider, (*path, index), error)
-
-    def _pair(
+    def pair(
         self, provider: str, path: tuple[str | int, ...], cert: FileOrContent, key: FileOrContent
     ) -> Certificate | None:
+        """What is at `path`, None when it cannot be used: that is told."""
         pair = self._pairs.load(cert, key)
         for option, error in pair.errors:
-            self._tell(provider, (*path, option), error)
+            self.tell(provider, (*path, option), error)
         if pair.expires is not None and pair.expires < datetime.datetime.now(datetime.UTC):
             text = f"the certificate has expired on {pair.expires:%Y-%m-%d}; it is served nevertheless"
-            self._tell(provider, (*path, "certFile"), text, is_warning=True)
+            self.tell(provider, (*path, "certFile"), text, is_warning=True)
         return pair.certificate
 
     def _provider(self, kind: str, name: str) -> str:
         return _provider_of(name) or self._merged.default_by.get(kind, "")
 
-    def _tell(self, provider: str, path: tuple[str | int, ...], text: str, *, is_warning: bool = False) -> None:
+    def tell(self, provider: str, path: tuple[str | int, ...], text: str, *, is_warning: bool = False) -> None:
+        """Note what is wrong with an option of a provider, "" for the static configuration."""
         self.issues.append(Issue(text, dotted(path), self._places.key(provider, path), is_warning))
 
 

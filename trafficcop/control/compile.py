@@ -34,6 +34,7 @@ from trafficcop.control.streams import (
     StreamRouter,
 )
 from trafficcop.control.tcp import TCPCompiler, TCPObjects
+from trafficcop.control.transports import read_transports
 from trafficcop.control.udp import (
     UDP_MIDDLEWARES,
     UDP_ROUTERS,
@@ -82,6 +83,7 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     certificates = CertificateChecks(merged, places, pairs)
     certificates.options()
     certificates.certificates()
+    transports = read_transports(merged.transports, certificates, pairs, has_spiffe=static.spiffe is not None)
     options = certificates.errors
     ledger.issues.extend(certificates.issues)
     entry_points = read_entry_points(static)
@@ -93,6 +95,7 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     streams = tcp.compile(options, has_spiffe=static.spiffe is not None)
     plan = replace(
         plan,
+        transports=transports,
         tcp_routers=streams.routers,
         tcp_services=streams.services,
         tcp_middlewares=streams.middlewares,
@@ -183,7 +186,6 @@ def _compile_http(
         routers=plans,
         services=dict(services.plans),
         middlewares=dict(middlewares.plans),
-        transports=merged.transports,
     )
     _probe(books, services, middlewares)
     services.check_middlewares = unchecked  # they know each other no more: nothing is left for the collector

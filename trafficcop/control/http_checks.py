@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trafficcop.config.dynamic import ServerHealthCheck, ServersTransport
+from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.config.scalars import Duration
 from trafficcop.control.health import Checks, Probe, Schedule
 from trafficcop.control.server_urls import url_error
-from trafficcop.plan.model import Plan
+from trafficcop.plan.model import Plan, TransportPlan
 
 INTERVAL = Duration.of("30s")
 TIMEOUT = Duration.of("5s")
@@ -27,7 +27,7 @@ def http_checks(plan: Plan) -> Iterator[Checks]:
         yield Checks("http", name, (config, transport), schedule_of(config), probes, is_telling_passes)
 
 
-def _probe(url: str, config: ServerHealthCheck, transport: ServersTransport) -> Probe:
+def _probe(url: str, config: ServerHealthCheck, transport: TransportPlan) -> Probe:
     # The client for servers is loaded by those who check some.
     from trafficcop.control.http_probe import HTTPProbe
 

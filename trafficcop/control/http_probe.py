@@ -7,13 +7,15 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
-from trafficcop.config.dynamic import ServerHealthCheck, ServersTransport
+from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.control.health import CheckFailed
 from trafficcop.control.http_checks import path_error
 from trafficcop.errors import ProxyError
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
+from trafficcop.plan.model import TransportPlan
+from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pool
 
@@ -29,10 +31,10 @@ _BODY_EXPECTED = frozenset(("POST", "PUT", "PATCH"))
 class HTTPProbe:
     """Asks one server for the path of its health check and judges the status of the answer."""
 
-    def __init__(self, url: str, config: ServerHealthCheck, transport: ServersTransport) -> None:
+    def __init__(self, url: str, config: ServerHealthCheck, transport: TransportPlan) -> None:
         self._url = url
         self._config = config
-        self._transport = transport
+        self._limits = Limits.of(transport)
 
     async def __call__(self) -> None:
         config = self._config
@@ -68,7 +70,8 @@ class HTTPProbe:
 
     async def _exchange(self, url: str, method: str, host: str) -> Response:
         head = encode_head(urlsplit(url), method, host, self._config.headers)
-        pool = Pool(Origin.of(url), Limits(), Deadlines())
+        deadlines = Deadlines()
+        pool = Pool(Origin.of(url), self._limits, deadlines, Names(deadlines))
         connection = await pool.dial()
         try:
             return await connection.exchange(Request(method.encode(), b"/", None, Headers()), head, None)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
-from trafficcop.config.dynamic import ServersTransport
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan.datagrams import UDPMiddlewarePlan, UDPRouterPlan, UDPServicePlan
-from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan
+from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan, TransportPlan
 from trafficcop.plan.streams import (
     TCPMiddlewarePlan,
     TCPRouterPlan,
@@ -32,7 +31,7 @@ class PlanPart:
     routers: tuple[RouterPlan, ...] = ()
     services: tuple[ServicePlan, ...] = ()
     middlewares: tuple[MiddlewarePlan, ...] = ()
-    transports: Mapping[str, ServersTransport] = field(default_factory=dict)
+    transports: Mapping[str, TransportPlan] = field(default_factory=dict)
     certificates: tuple[Certificate, ...] = ()
     tls: TLSPlan | None = None
     tcp_transports: tuple[TCPTransportPlan, ...] = ()

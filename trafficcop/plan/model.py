@@ -22,6 +22,7 @@ from trafficcop.plan.streams import (
 )
 from trafficcop.plan.tls import TLSPlan
 from trafficcop.rules.ast import Node
+from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 from trafficcop.tls.contexts import Certificate
 
 # Services that we answer ourselves: `api@internal`, `ping@internal` (`pkg/server/service/internalhandler.go`).
@@ -80,6 +81,14 @@ class MiddlewarePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportPlan:
+    """A serversTransport, and what it says about TLS with the files read."""
+
+    options: ServersTransport = ServersTransport()
+    trust: ServerTrust = DEFAULT_TRUST
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One configuration of the data plane. `version` grows with every plan of a control process."""
 
@@ -87,7 +96,7 @@ class Plan:
     routers: tuple[RouterPlan, ...] = ()
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     middlewares: Mapping[str, MiddlewarePlan] = field(default_factory=dict)
-    transports: Mapping[str, ServersTransport] = field(default_factory=dict)  # qualified; `default@internal` always
+    transports: Mapping[str, TransportPlan] = field(default_factory=dict)  # qualified; `default@internal` always
     certificates: tuple[Certificate, ...] = ()
     tls: TLSPlan = TLSPlan()
     tcp_transports: tuple[TCPTransportPlan, ...] = ()

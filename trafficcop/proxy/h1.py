@@ -40,7 +40,9 @@ class ServerConnection(asyncio.Protocol):
         "_pump",
         "_request",
         "_transport",
+        "address",
         "deadline",
+        "is_leaving",
         "served",
     )
 
@@ -58,6 +60,8 @@ class ServerConnection(asyncio.Protocol):
         self._has_received = False
         self.deadline = NEVER
         self.served = 0
+        self.address = ""  # of the server, once connected
+        self.is_leaving = False  # no further request: the server's name means another address now
 
     # === one request ===
 
@@ -175,6 +179,9 @@ class ServerConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.address = peer[0]
 
     def data_received(self, data: bytes) -> None:
         self._has_received = True

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from trafficcop.config.dynamic import ServersTransport
+from trafficcop.config.dynamic import ForwardingTimeouts
+from trafficcop.plan.model import TransportPlan
+from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 
 _PORTS = {"http": 80, "https": 443, "h2c": 80}
 
@@ -34,24 +36,30 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The part of a serversTransport that plain HTTP needs; seconds, 0 = no limit."""
+    """How a server may be talked to, as a serversTransport says; seconds, 0 = no limit."""
 
     dial_timeout: float = 30.0
     response_header_timeout: float = 0.0
     idle_timeout: float = 90.0
     max_idle: int = 200
+    read_idle_timeout: float = 0.0
+    ping_timeout: float = 15.0
+    is_http2_disabled: bool = False
+    trust: ServerTrust = DEFAULT_TRUST
 
     @classmethod
-    def of(cls, transport: ServersTransport) -> Limits:
+    def of(cls, plan: TransportPlan) -> Limits:
         """Go keeps 2 idle connections for 0, and none for a negative number (`pkg/server/service/transport.go`)."""
-        timeouts = transport.forwarding_timeouts
+        transport = plan.options
+        timeouts = transport.forwarding_timeouts or ForwardingTimeouts()
         idle = transport.max_idle_conns_per_host
-        max_idle = 2 if idle == 0 else max(idle, 0)
-        if timeouts is None:
-            return cls(max_idle=max_idle)
         return cls(
             timeouts.dial_timeout.seconds,
             timeouts.response_header_timeout.seconds,
             timeouts.idle_conn_timeout.seconds,
-            max_idle,
+            2 if idle == 0 else max(idle, 0),
+            timeouts.read_idle_timeout.seconds,
+            timeouts.ping_timeout.seconds,
+            transport.disable_http2,
+            plan.trust,
         )

@@ -8,21 +8,26 @@ from time import monotonic
 from trafficcop.http.deadlines import NEVER, Deadlines
 from trafficcop.proxy.dial import dial
 from trafficcop.proxy.h1 import ServerConnection
+from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Limits, Origin
+from trafficcop.proxy.tls import Security
+from trafficcop.tls.client import HTTP11
 
 
 class Pool:
     """The connections to one origin under one set of limits."""
 
-    __slots__ = ("_deadlines", "_idle", "_is_retired", "limits", "open", "origin")
+    __slots__ = ("_deadlines", "_idle", "_is_retired", "_names", "_security", "limits", "open", "origin")
 
-    def __init__(self, origin: Origin, limits: Limits, deadlines: Deadlines) -> None:
+    def __init__(self, origin: Origin, limits: Limits, deadlines: Deadlines, names: Names) -> None:
         self.origin = origin
         self.limits = limits
         self.open: set[ServerConnection] = set()
         self._idle: list[ServerConnection] = []
         self._deadlines = deadlines
         self._is_retired = False
+        self._names = names
+        self._security = Security(limits.trust, origin.host, (HTTP11,)) if origin.scheme == "https" else None
         deadlines.refine(limits.response_header_timeout)
         deadlines.refine(limits.idle_timeout)
 
@@ -34,18 +39,20 @@ class Pool:
     async def dial(self) -> ServerConnection:
         connection = ServerConnection(self)
         try:
-            await dial(self.origin, self.limits, lambda: connection)
+            await dial(self.origin, self.limits.dial_timeout, self._names, self._security, lambda _: connection)
         except BaseException:
             # Whoever waited may have left in the very moment the connection came about.
             connection.abort()
             raise
+        if not self.open and not self.origin.unix_path:
+            self._names.watch(self.origin.host, self._leave)
         self.open.add(connection)
         self._deadlines.members.add(connection)
         return connection
 
     def release(self, connection: ServerConnection) -> None:
         """The connection's answer is complete and it may serve again."""
-        if self._is_retired or len(self._idle) >= self.limits.max_idle:
+        if self._is_retired or connection.is_leaving or len(self._idle) >= self.limits.max_idle:
             connection.abort()
             return
         timeout = self.limits.idle_timeout
@@ -54,10 +61,21 @@ class Pool:
 
     def forget(self, connection: ServerConnection) -> None:
         """The connection is closed, or has become a tunnel."""
-        self.open.discard(connection)
+        if connection in self.open:
+            self.open.discard(connection)
+            if not self.open:
+                self._names.unwatch(self.origin.host, self._leave)
         self._deadlines.members.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def _leave(self, addresses: frozenset[str]) -> None:
+        """The host has moved: connections to where it no longer is serve no more requests."""
+        for connection in list(self.open):
+            if connection.address not in addresses:
+                connection.is_leaving = True
+                if connection in self._idle:
+                    connection.abort()
 
     def retire(self) -> None:
         """No configuration names this origin any more: idle connections close now, the others after their answer."""
@@ -76,16 +94,17 @@ class Pool:
 class Pools:
     """Every pool of a worker; those whose origin is unchanged are carried over a reload."""
 
-    __slots__ = ("_deadlines", "_pools")
+    __slots__ = ("_deadlines", "_names", "_pools")
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
+        self._names = Names(deadlines)
         self._pools: dict[Hashable, Pool] = {}
 
     def get(self, origin: Origin, limits: Limits) -> Pool:
         pool = self._pools.get((origin, limits))
         if pool is None:
-            pool = self._pools[(origin, limits)] = Pool(origin, limits, self._deadlines)
+            pool = self._pools[(origin, limits)] = Pool(origin, limits, self._deadlines, self._names)
         else:
             pool.revive()
         return pool
@@ -99,3 +118,4 @@ class Pools:
 
     def close(self) -> None:
         self.keep_only(set())
+        self._names.close()

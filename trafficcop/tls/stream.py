@@ -31,6 +31,7 @@ class TLSStream(asyncio.Transport):
         "_is_closing",
         "_is_over",
         "_is_secured",
+        "_is_truncated",
         "_on_failed",
         "_on_secured",
         "_outgoing",
@@ -52,6 +53,7 @@ class TLSStream(asyncio.Transport):
         self._below: asyncio.Transport | None = None
         self._protocol: asyncio.Protocol | None = None
         self._is_secured = False
+        self._is_truncated = False
         self._is_closing = False
         self._has_ended = False  # the other end will say nothing more
         self._is_over = False  # and the protocol above knows it
@@ -174,6 +176,7 @@ class TLSStream(asyncio.Transport):
         if not self._is_secured:
             self._fail(None)
             return False
+        self._is_truncated = not self._has_ended  # no close_notify (RFC 8446 §6.1)
         self._has_ended = True
         if self._is_over:
             return not self._is_closing
@@ -185,6 +188,8 @@ class TLSStream(asyncio.Transport):
         self._is_closing = True
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
+            if exc is None and self._is_truncated:
+                exc = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the connection was cut off")
             protocol.connection_lost(exc)
             return
         on_failed, self._on_secured, self._on_failed = self._on_failed, None, None

@@ -193,7 +193,7 @@ class ServiceLinker:
     ) -> Handler:
         target = Target(service, server.url)
         parts = urlsplit(server.url)
-        if parts.scheme.lower() != "http":
+        if parts.scheme.lower() not in ("http", "https"):
             return Unforwardable(target, parts.scheme)
         pool = self._pools.get(Origin.of(server.url), limits)
         self._linked.pools.add(pool)

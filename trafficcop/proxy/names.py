@@ -1,0 +1,160 @@
+"""The addresses behind the host names of servers: looked up again and again, since answers change without a sign.
+
+Every address is used in turn. A name that stops resolving keeps the addresses it had.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+from time import monotonic
+
+from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.telemetry.log import get_logger
+
+_log = get_logger(__name__)
+
+# What `socket.connect` takes: (host, port), for IPv6 with flow and scope.
+Address = tuple[str, int] | tuple[str, int, int, int]
+Watcher = Callable[[frozenset[str]], None]
+
+FRESH_SECONDS = 5.0  # a dial believes an answer for so long
+REFRESH_SECONDS = 10.0  # names with connections are looked up so often, even if nobody dials
+PATIENCE_SECONDS = 1.0  # a dial that knows addresses waits no longer for new ones
+BLAME_SECONDS = 10.0  # an address that refused is tried last for so long
+
+
+class _Name:
+    """One host name: what it resolved to, and whose turn it is."""
+
+    __slots__ = ("addresses", "blamed", "error", "looked_up", "lookup", "turn", "watchers")
+
+    def __init__(self) -> None:
+        self.addresses: tuple[str, ...] = ()
+        self.blamed: dict[str, float] = {}
+        self.error = "no address"
+        self.looked_up = -NEVER
+        self.lookup: asyncio.Task[None] | None = None
+        self.turn = 0
+        self.watchers: set[Watcher] = set()
+
+
+class Names:
+    """Every name that servers of this worker have."""
+
+    __slots__ = ("_deadlines", "_names", "deadline")
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._names: dict[str, _Name] = {}
+        self.deadline = NEVER
+
+    async def addresses(self, host: str) -> list[str]:
+        """The addresses to try, in order. OSError when there are none."""
+        if is_address(host):
+            return [host]
+        name = self._names.get(host)
+        if name is None:
+            name = self._names[host] = _Name()
+        if monotonic() - name.looked_up >= FRESH_SECONDS:
+            await self._wait_for(host, name)
+        return _in_turn(name)
+
+    async def _wait_for(self, host: str, name: _Name) -> None:
+        lookup = self._look_up(host, name)
+        if not name.addresses:
+            await asyncio.shield(lookup)
+            if not name.addresses:
+                raise OSError(name.error)
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await asyncio.shield(lookup)
+        except TimeoutError:
+            return
+
+    def blame(self, host: str, address: str) -> None:
+        """The address could not be connected to: others come first for a while."""
+        name = self._names.get(host)
+        if name is not None:
+            name.blamed[address] = monotonic() + BLAME_SECONDS
+
+    def watch(self, host: str, watcher: Watcher) -> None:
+        """Keep a name up to date, and tell `watcher` all its addresses when they have changed."""
+        if is_address(host):
+            return
+        self._names.setdefault(host, _Name()).watchers.add(watcher)
+        if self.deadline == NEVER:
+            self.deadline = monotonic() + REFRESH_SECONDS
+            self._deadlines.members.add(self)
+
+    def unwatch(self, host: str, watcher: Watcher) -> None:
+        name = self._names.get(host)
+        if name is not None:
+            name.watchers.discard(watcher)
+
+    def on_deadline(self) -> None:
+        watched = [(host, name) for host, name in self._names.items() if name.watchers]
+        for host, name in watched:
+            self._look_up(host, name)
+        if watched:
+            self.deadline = monotonic() + REFRESH_SECONDS
+        else:
+            self.deadline = NEVER
+            self._deadlines.members.discard(self)
+
+    def close(self) -> None:
+        self._deadlines.members.discard(self)
+        for name in self._names.values():
+            if name.lookup is not None:
+                name.lookup.cancel()
+        self._names.clear()
+
+    def _look_up(self, host: str, name: _Name) -> asyncio.Task[None]:
+        if name.lookup is None:
+            name.lookup = asyncio.get_running_loop().create_task(self._resolve(host, name))
+        return name.lookup
+
+    async def _resolve(self, host: str, name: _Name) -> None:
+        try:
+            answers = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+        except OSError as error:
+            name.error = f"{host}: {error.strerror or error}"
+            if not name.addresses:
+                return
+            _log.warning("%s does not resolve any more, its last addresses stay: %s", host, error.strerror or error)
+            return
+        finally:
+            name.lookup = None
+            name.looked_up = monotonic()
+        found = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        if found and set(found) != set(name.addresses):
+            had, name.addresses = name.addresses, found
+            if had:
+                _log.info("%s is at %s now, no longer at %s", host, ", ".join(found), ", ".join(had))
+            for watcher in list(name.watchers):
+                watcher(frozenset(found))
+
+
+def _in_turn(name: _Name) -> list[str]:
+    """Another first address for each dial; those that refused lately come last."""
+    addresses = name.addresses
+    start = name.turn % len(addresses)
+    name.turn += 1
+    order = [*addresses[start:], *addresses[:start]]
+    if name.blamed:
+        now = monotonic()
+        name.blamed = {address: until for address, until in name.blamed.items() if until > now}
+        order.sort(key=name.blamed.__contains__)
+    return order
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address, which needs no looking up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
