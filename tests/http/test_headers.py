@@ -37,7 +37,7 @@ def test_names_compare_without_case_and_keep_their_spelling() -> None:
 
 def test_a_tail_is_part_of_the_fields_as_soon_as_somebody_looks() -> None:
     headers = Headers([(b"A", b"1")])
-    headers.append_tail([(b"B", b"2")], b"B: 2\r\n")
+    headers.append_lines(b"B: 2\r\n")
     assert headers.encode() == b"A: 1\r\nB: 2\r\n"
     assert headers.get(b"b") == b"2"
     assert headers.fields == [(b"A", b"1"), (b"B", b"2")]
@@ -47,7 +47,7 @@ def test_a_tail_is_part_of_the_fields_as_soon_as_somebody_looks() -> None:
 def test_a_block_is_fields_as_soon_as_somebody_looks() -> None:
     block = b"A: 1\r\nb:  2 \r\nA: 3\r\n"
     headers = Headers.of_block(block, None)
-    headers.append_tail([(b"T", b"4")], b"T: 4\r\n")
+    headers.append_lines(b"T: 4\r\n")
     copy = headers.copy()
     assert headers.encode() == block + b"T: 4\r\n"
     assert [headers.get(name) for name in (b"a", b"B", b"t", b"c")] == [b"1", b"2", b"4", None]

@@ -116,7 +116,7 @@ async def test_each_attempt_begins_with_the_request_as_it_came():
     server = Failing([500, 500, 200])
     inner = build("replace_path", ReplacePath(path="/new"), server)
     request = make_request("/old", headers=[("X-A", "1")])
-    request.headers.append_tail([(b"X-Tail", b"2")], b"X-Tail: 2\r\n")
+    request.headers.append_lines(b"X-Tail: 2\r\n")
     await run(build("retry", retry(status=("500",)), inner), request)
     assert server.paths == [b"/new"] * 3
     assert values(request, "X-Replaced-Path") == ["/old"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from typing import Any, Protocol
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.drive import Wakeup
-from trafficcop.http.messages import Response
+from trafficcop.http.failure import failure_response
+from trafficcop.http.messages import Request, Response
 
 
 class Follower(Protocol):
@@ -84,3 +85,59 @@ class Answer(Wakeup):
                 self.give_up()
                 raise
         return self.result()
+
+
+class Change(Protocol):
+    """What a middleware does to every answer, without waiting for anything."""
+
+    def change(self, request: Request, response: Response) -> None: ...
+
+
+class Changed(Answer):
+    """An answer that is changed on its way to the client; failures become the answers that stand for them first."""
+
+    def __init__(self, change: Change, request: Request, coming: Answer) -> None:
+        super().__init__()
+        self._change = change
+        self._request = request
+        self._coming: Answer | None = coming
+        coming.follow(self)
+
+    def on_answer(self, answer: Answer) -> None:
+        self._coming = None
+        response = answer.response
+        error = answer.error
+        if response is None:
+            if not isinstance(error, ProxyError):
+                self.fail(error or ProxyError(Kind.BAD_RESPONSE))
+                return
+            response = failure_response(error)
+        try:
+            self._change.change(self._request, response)
+        except Exception as raised:
+            response.body.close()
+            self.fail(raised)
+            return
+        self.succeed(response)
+
+    def give_up(self) -> None:
+        super().give_up()
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.give_up()
+
+
+def changed(change: Change, request: Request, coming: Awaitable[Response]) -> Awaitable[Response]:
+    """`coming` with `change` applied to it: without a coroutine if it is an Answer."""
+    if isinstance(coming, Answer):
+        return Changed(change, request, coming)
+    return _changed(change, request, coming)
+
+
+async def _changed(change: Change, request: Request, coming: Awaitable[Response]) -> Response:
+    try:
+        response = await coming
+    except ProxyError as error:
+        response = failure_response(error)
+    change.change(request, response)
+    return response

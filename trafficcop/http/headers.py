@@ -6,7 +6,7 @@ message is forwarded without looking at each name again (RFC 9110 §7.6.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 Field = tuple[bytes, bytes]
 
@@ -87,21 +87,24 @@ def _field(line: bytes) -> Field:
     return name, value.strip(b" \t")
 
 
+def read_lines(lines: bytes) -> list[Field]:
+    """The fields of lines that end in a break each."""
+    return [_field(line) for line in lines.split(b"\r\n")[:-1]]
+
+
 _NO_FIELDS: list[Field] = []
 
 
 class Headers:
     """The fields of one message. Names compare without case; order and spelling are kept.
 
-    What came from the wire stays a `block` of lines until somebody wants fields; nobody does for most messages.
+    What came from the wire stays a `block` of lines until somebody wants fields; nobody does for most messages. Lines
+    are added behind the block, which is often the same object in many messages: it is known again by that.
     `fields` are the end-to-end ones, `hop` the connection-level ones.
-    An entry point adds the same few fields to every request of a connection: those are kept as a `tail`, whose lines
-    are ready for the wire.
     """
 
     _block: bytes | None = None
-    _tail: list[Field] | None = None
-    _tail_lines: bytes = b""
+    _added: bytes = b""  # lines behind the block; nothing when there is no block
 
     def __init__(self, fields: list[Field] | None = None, hop: list[Field] | None = None) -> None:
         self._fields: list[Field] = [] if fields is None else fields
@@ -126,42 +129,54 @@ class Headers:
     def fields(self) -> list[Field]:
         """The end-to-end fields, to look at and to change in place."""
         if self._block is not None:
-            self._fields = [_field(line) for line in self._block.split(b"\r\n")[:-1]]
+            self._fields = read_lines(self._block + self._added)
             self._block = None
-        if self._tail is not None:
-            self._fields = self._fields + self._tail
-            self._tail = None
-            self._tail_lines = b""
+            self._added = b""
         return self._fields
 
     @fields.setter
     def fields(self, fields: list[Field]) -> None:
-        self._block = self._tail = None
-        self._tail_lines = b""
+        self._block = None
+        self._added = b""
         self._fields = fields
 
-    def append_tail(self, tail: list[Field], lines: bytes) -> None:
-        """Add fields that are shared between requests; `lines` is how they look on the wire."""
-        if self._tail is not None:
-            self._fields = self.fields
-        self._tail = tail
-        self._tail_lines = lines
+    def append_lines(self, lines: bytes) -> None:
+        """Add end-to-end fields as they look on the wire, each line with its break."""
+        if self._block is not None:
+            self._added += lines
+        else:
+            self._fields += read_lines(lines)
+
+    def append(self, name: bytes, value: bytes) -> None:
+        """Add an end-to-end field, whose value has no break in it."""
+        if self._block is not None:
+            self._added += b"%b: %b\r\n" % (name, value)
+        else:
+            self._fields.append((name, value))
+
+    def edit_lines(self, edit: Callable[[bytes], bytes], added: bytes) -> bool:
+        """Pass the lines through `edit` and add some; False when there are no lines any more, but fields."""
+        if self._block is None:
+            return False
+        self._block = edit(self._block)
+        self._added = edit(self._added) + added if self._added else added
+        return True
 
     def encode(self) -> bytes:
         """All end-to-end fields as they go out, each line with its break."""
         if self._block is not None:
-            return self._block + self._tail_lines
-        return b"".join([b"%b: %b\r\n" % field for field in self._fields]) + self._tail_lines
+            return self._block + self._added
+        return b"".join([b"%b: %b\r\n" % field for field in self._fields])
 
     def get(self, name: bytes) -> bytes | None:
         """The first value, or None."""
         lower = name.lower()
         size = len(lower)
         if self._block is not None:
-            for line in self._block.split(b"\r\n"):
+            for line in (self._block + self._added).split(b"\r\n"):
                 if line[size : size + 1] == b":" and line[:size].lower() == lower:
                     return line[size + 1 :].strip(b" \t")
-        for other in (self._fields, self._tail, self.hop):
+        for other in (self._fields, self.hop):
             if other is not None:
                 for field, value in other:
                     if len(field) == size and field.lower() == lower:
@@ -187,7 +202,7 @@ class Headers:
                 self.hop = []
             self.hop.append((name, value))
         else:
-            self.fields.append((name, value))
+            self.append(name, value)
 
     def set(self, name: bytes, value: bytes) -> None:
         """Replace every field of that name by one."""
@@ -212,8 +227,7 @@ class Headers:
         """Headers that can be changed without these; what nobody has changed yet stays shared until somebody does."""
         headers = Headers(self._fields.copy(), None if self.hop is None else self.hop.copy())
         headers._block = self._block
-        headers._tail = self._tail
-        headers._tail_lines = self._tail_lines
+        headers._added = self._added
         return headers
 
     def __repr__(self) -> str:

@@ -25,7 +25,6 @@ class Peer:
 
     __slots__ = (
         "forwarded_authority",
-        "forwarded_fields",
         "forwarded_for",
         "forwarded_lines",
         "ip",
@@ -45,10 +44,9 @@ class Peer:
         self.is_tls = is_tls
         self.local_address = local_address
         # What is the same for every request of a connection is made once: the answer of trustedIPs, the X-Forwarded-*
-        # fields for the host asked last and their lines, and the X-Forwarded-For line for servers.
+        # lines for the host asked last, and the X-Forwarded-For line for servers.
         self.is_trusted: bool | None = None
         self.forwarded_authority: bytes | None = None
-        self.forwarded_fields: list[Field] = []
         self.forwarded_lines = b""
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked

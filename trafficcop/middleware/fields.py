@@ -35,16 +35,34 @@ def field_value(value: str) -> bytes:
     return _BREAKS.sub(b" ", value.encode().strip())
 
 
+# The same client sends the same fields again: what becomes of them is remembered, for so many of them and not longer.
+_KNOWN_LIMIT = 64
+_KNOWN_SIZE = 2048
+
+
 class FieldEdit:
     """Names to drop and pairs to set, in one pass over the fields. A name that is set is dropped first."""
 
-    __slots__ = ("_added", "_dropped", "_is_hop_touched", "_sizes", "dropped_marks", "marks")
+    __slots__ = (
+        "_added",
+        "_dropped",
+        "_is_hop_touched",
+        "_known",
+        "_lines",
+        "_sizes",
+        "_without",
+        "dropped_marks",
+        "marks",
+    )
 
     def __init__(self, values: dict[bytes, bytes | None]) -> None:
         """None drops the field."""
         self._dropped = frozenset(name.lower() for name in values)
         self._sizes = frozenset(map(len, self._dropped))
         self._added: list[Field] = [(name, value) for name, value in values.items() if value is not None]
+        self._lines = b"".join([b"%b: %b\r\n" % field for field in self._added])
+        self._known: dict[bytes, bytes] = {}
+        self._without = self._without_dropped  # bound once
         # What the codec must know about the message afterwards, without looking at its fields again.
         self.marks = functools.reduce(operator.or_, [learn(name) for name, _ in self._added], 0)
         self.dropped_marks = functools.reduce(operator.or_, map(learn, values), 0) & DATE & ~self.marks
@@ -56,12 +74,26 @@ class FieldEdit:
     def apply(self, headers: Headers) -> None:
         if self._is_hop_touched:
             self._apply_slowly(headers)
-            return
+        elif not headers.edit_lines(self._without, self._lines):
+            dropped = self._dropped
+            sizes = self._sizes  # most names have another length: cheaper to see than their spelling
+            kept = [field for field in headers.fields if len(field[0]) not in sizes or field[0].lower() not in dropped]
+            kept += self._added
+            headers.fields = kept
+
+    def _without_dropped(self, lines: bytes) -> bytes:
+        """The lines but for those of the dropped names."""
+        known = self._known.get(lines)
+        if known is not None:
+            return known
         dropped = self._dropped
-        sizes = self._sizes  # most names have another length: cheaper to see than their spelling
-        kept = [field for field in headers.fields if len(field[0]) not in sizes or field[0].lower() not in dropped]
-        kept += self._added
-        headers.fields = kept
+        kept = [line for line in lines.split(b"\r\n") if line.partition(b":")[0].lower() not in dropped]
+        result = b"\r\n".join(kept)
+        if len(lines) <= _KNOWN_SIZE:
+            if len(self._known) >= _KNOWN_LIMIT:
+                self._known.clear()
+            self._known[lines] = result
+        return result
 
     def _apply_slowly(self, headers: Headers) -> None:
         for name in self._dropped:

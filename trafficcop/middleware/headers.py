@@ -6,8 +6,9 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import changed
 from trafficcop.http.failure import failure_response
-from trafficcop.http.messages import Handler, Request, Response
+from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
 from trafficcop.middleware.headers_cors import Origins, Preflight, has_cors
@@ -58,20 +59,23 @@ class ResponseFields:
         self._is_vary_added = is_vary_added
         self.next = next
 
-    async def __call__(self, request: Request) -> Response:
-        origins = self._origins
-        allowed = None if origins is None else origins.match(request.headers.get(b"Origin") or b"")
+    def __call__(self, request: Request) -> Awaitable[Response]:
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            response = failure_response(error)
+            coming = Ready(failure_response(error))
+        return changed(self, request, coming)
+
+    def change(self, request: Request, response: Response) -> None:
         self._edit.apply(response.headers)
         response.marks = (response.marks | self._edit.marks) & ~self._edit.dropped_marks
-        if allowed is not None:
-            response.headers.set(b"Access-Control-Allow-Origin", allowed)
+        if self._origins is not None:
+            # What the request says now: a middleware behind this one may have changed it.
+            allowed = self._origins.match(request.headers.get(b"Origin") or b"")
+            if allowed is not None:
+                response.headers.set(b"Access-Control-Allow-Origin", allowed)
         if self._is_vary_added:
             _add_vary(response)
-        return response
 
 
 def _add_vary(response: Response) -> None:

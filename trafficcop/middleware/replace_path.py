@@ -18,7 +18,7 @@ class ReplacePath:
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        request.headers.fields.append((b"X-Replaced-Path", request.raw_path))
+        request.headers.append(b"X-Replaced-Path", request.raw_path)
         request.raw_path = self.path
         return self.next(request)
 

@@ -23,7 +23,7 @@ class ReplacePathRegex:
         new = self._replacement.in_all(old)
         if new is None:
             return self.next(request)
-        request.headers.fields.append((b"X-Replaced-Path", old))
+        request.headers.append(b"X-Replaced-Path", old)
         try:
             path = unescape(new)
         except ValueError as error:

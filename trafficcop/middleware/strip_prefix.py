@@ -25,7 +25,7 @@ class StripPrefix:
             if path.startswith(prefix):
                 if not strip(request, path, prefix, is_slash_forced=self.is_slash_forced):
                     return Ready(unclean_path())
-                request.headers.fields.append((b"X-Forwarded-Prefix", prefix))
+                request.headers.append(b"X-Forwarded-Prefix", prefix)
                 break
         return self.next(request)
 

@@ -31,7 +31,7 @@ class StripPrefixRegex:
                 return Ready(unclean_path())
             if not is_field_value(prefix):  # a decoded line break, say: the header could not be sent
                 return Ready(bare_response(500, b"Internal Server Error"))
-            request.headers.fields.append((b"X-Forwarded-Prefix", prefix))
+            request.headers.append(b"X-Forwarded-Prefix", prefix)
             break
         return self.next(request)
 

@@ -141,10 +141,9 @@ class Admission:
             headers.fields = [field for field in headers.fields if not _is_managed(field[0])]
         if request.upgrade is None:
             if peer.forwarded_authority is not request.authority and peer.forwarded_authority != request.authority:
-                peer.forwarded_fields = self._fields_of(request)
-                peer.forwarded_authority = peer.forwarded_fields[3][1]  # not the bytes of this request
-                peer.forwarded_lines = Headers(peer.forwarded_fields).encode()
-            headers.append_tail(peer.forwarded_fields, peer.forwarded_lines)
+                peer.forwarded_lines = Headers(self._fields_of(request)).encode()
+                peer.forwarded_authority = request.authority
+            headers.append_lines(peer.forwarded_lines)
         else:
             headers.fields += self._fields_of(request)
 
