@@ -14,6 +14,7 @@ from trafficcop.control.channel import Channel, WorkerState, parts_of
 from trafficcop.plan import frames
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
 from trafficcop.plan.model import Plan, ServicePlan
+from trafficcop.plan.tls import TLSPlan
 from trafficcop.worker.channel import Channel as WorkerChannel
 from trafficcop.worker.channel import Lost
 
@@ -88,7 +89,7 @@ def test_parts_are_small_and_complete() -> None:
 
 
 def test_a_plan_of_nothing_is_one_part() -> None:
-    assert list(parts_of(Plan(1))) == [PlanPart(1, is_last=True)]
+    assert list(parts_of(Plan(1))) == [PlanPart(1, tls=TLSPlan(), is_last=True)]
 
 
 async def test_a_worker_gets_the_plan_and_answers(control: Control, worker: Worker) -> None:
