@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from trafficcop.http.body import EMPTY, Bytes
 from trafficcop.http.h1_fields import FieldBlock
-from trafficcop.http.headers import EXPECT, FRAMING, TRANSFER_ENCODING, UPGRADE, Headers
+from trafficcop.http.headers import EXPECT, FRAMING, TRANSFER_ENCODING, UPGRADE, Field, Headers
 from trafficcop.http.messages import Request, Response
 
 # Others choose what is remembered, so it is little: at most 1 MiB of heads.
@@ -48,7 +48,7 @@ class KnownResponse:
         self.marks = known.marks
 
     def make(self, body: bytes) -> Response:
-        hop = self.hop
+        hop: list[Field] | None = self.hop
         response = Response(self.status, Headers.of_block(self.block, hop if hop is None else hop.copy()), Bytes(body))
         response.marks = self.marks
         return response
