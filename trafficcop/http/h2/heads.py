@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
+from trafficcop.http.h2.faults import ENHANCE_YOUR_CALM, ConnectionFault
 from trafficcop.http.h2.hpack_decoder import HpackDecoder
+from trafficcop.http.h2.tables import DEFAULT_TABLE_SIZE
 from trafficcop.http.headers import (
     CONTENT_LENGTH,
     EXPECT,
@@ -28,6 +30,11 @@ _KNOWN_LIMIT = 512
 _KNOWN_SIZE = 2048
 # … and 64 KiB of sections for a connection.
 _MEMO_LIMIT = 32
+
+# A section may be many times longer than its code, but for one that names the same entry of the table again and again
+# (an HPACK bomb) there is no other use: a few tables full, and this many bytes for each that was sent.
+_BOMB_TABLES = 8
+_BOMB_RATIO = 16
 
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 # What may stand in no value, and would end a line of HTTP/1.1.
@@ -213,9 +220,10 @@ def read_fields(fields: tuple[Field, ...]) -> Fields:
 class HeadDecoder:
     """Blocks of one connection to heads."""
 
-    __slots__ = ("_hpack", "_memo")
+    __slots__ = ("_bomb_size", "_hpack", "_memo")
 
     def __init__(self, table_limit: int, section_limit: int) -> None:
+        self._bomb_size = _BOMB_TABLES * max(table_limit, DEFAULT_TABLE_SIZE)
         self._hpack = HpackDecoder(table_limit, section_limit)
         self._memo: dict[bytes, Head] = {}
 
@@ -227,6 +235,8 @@ class HeadDecoder:
     def _decode(self, block: bytes) -> Head:
         hpack = self._hpack
         fields = hpack.decode(block)
+        if hpack.size > self._bomb_size + _BOMB_RATIO * len(block):
+            raise ConnectionFault(ENHANCE_YOUR_CALM, "a field section that is far longer than its code")
         head = Head(fields, hpack.is_too_large)
         if hpack.is_changed:
             self._memo.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trafficcop.http.h2.faults import COMPRESSION_ERROR, ConnectionFault
 from trafficcop.http.h2.huffman import decode_huffman
-from trafficcop.http.h2.tables import ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC
+from trafficcop.http.h2.tables import DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC
 from trafficcop.http.headers import Field
 
 # Five bytes behind the prefix hold every number that can be meant; more are refused, however many zeros they add.
@@ -28,8 +28,9 @@ class HpackDecoder:
     _at: int = 0  # where we are in the block
 
     def __init__(self, table_limit: int, section_limit: int) -> None:
-        self._table_limit = table_limit
-        self._size_limit = table_limit
+        # What we announce is in force once it has been acknowledged: until then, and so for good, the default is fine.
+        self._table_limit = max(table_limit, DEFAULT_TABLE_SIZE)
+        self._size_limit = DEFAULT_TABLE_SIZE
         self._section_limit = section_limit
         self._entries: list[Field] = []
 

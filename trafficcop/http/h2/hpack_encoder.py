@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 
 from trafficcop.http.h2.huffman import encode_huffman
-from trafficcop.http.h2.tables import ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC, encode_integer
+from trafficcop.http.h2.tables import DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC, encode_integer
 from trafficcop.http.headers import FRAMING, HOP, HOST, Field, learn
 
 # Others choose what is remembered: at most about 3 MiB of lines for the process …
@@ -109,8 +109,8 @@ class HpackEncoder:
 
     def __init__(self, table_limit: int) -> None:
         self._table_limit = table_limit
-        self._size_limit = min(table_limit, 4096)
-        if table_limit < 4096:
+        self._size_limit = min(table_limit, DEFAULT_TABLE_SIZE)
+        if table_limit < DEFAULT_TABLE_SIZE:
             self._change = encode_integer(table_limit, 5, 0x20)
         self._entries: deque[tuple[bytes, int]] = deque()
         self._indexes: dict[bytes, int] = {}

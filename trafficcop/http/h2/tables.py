@@ -71,6 +71,7 @@ def _static() -> list[Field]:
 
 STATIC = _static()
 FIRST_DYNAMIC = len(STATIC)
+DEFAULT_TABLE_SIZE = 4096
 # RFC 7541 §4.1: what an entry counts beside its name and value.
 ENTRY_OVERHEAD = 32
 
