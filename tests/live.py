@@ -10,31 +10,47 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from tests.control.given import compiled, static, told
+from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.channel import parts_of
 from trafficcop.worker.runtime import Runtime
 
+WEB = "entryPoints: {web: {address: '127.0.0.1:0'}}"
+
 
 @contextlib.asynccontextmanager
-async def live(dynamic: str, static_text: str = "entryPoints: {web: {address: '127.0.0.1:0'}}") -> AsyncIterator[int]:
+async def live(dynamic: str, static_text: str = WEB) -> AsyncIterator[int]:
     """The port of an entry point `web` that serves `dynamic`."""
+    async with running(dynamic, static_text) as (port, _):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def running(dynamic: str, static_text: str = WEB) -> AsyncIterator[tuple[int, Runtime]]:
+    """The same with the worker that serves it."""
     given = static(static_text)
-    plan, report = compiled(dynamic, given)
-    assert not told(report), told(report)
     runtime = Runtime(given)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         runtime.listen("web", sock)
-        linker = runtime.linker()
-        for part in parts_of(plan):
-            linker.add(part)
-        runtime.install(linker.finish())
+        install(runtime, dynamic, given)
         await runtime.start()
         try:
-            yield sock.getsockname()[1]
+            yield sock.getsockname()[1], runtime
         finally:
             for listener in runtime.listeners.values():
                 await listener.stop_accepting()
                 listener.abort()
             await runtime.drain()
+
+
+def install(runtime: Runtime, dynamic: str, given: StaticConfiguration) -> None:
+    """Put a configuration in force, now."""
+    plan, report = compiled(dynamic, given)
+    assert not told(report), told(report)
+    linker = runtime.linker()
+    for part in parts_of(plan):
+        linker.add(part)
+    for _ in runtime.install(linker.finish()):
+        pass
 
 
 @dataclass

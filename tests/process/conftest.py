@@ -58,9 +58,11 @@ entryPoints:
   web:
     address: 127.0.0.1:{port}
     transport: {{lifeCycle: {{graceTimeOut: {grace}}}}}
+{entry_points}
 providers:
   providersThrottleDuration: 0s
   file: {{filename: {dynamic}, watch: false}}
+{more}
 """
 DYNAMIC = """
 http:
@@ -89,12 +91,18 @@ def start(tmp_path: Path, port: int, write_routes: Callable[[str], None]) -> Ite
     instances: list[Instance] = []
 
     def start(
-        workers: int = 2, environ: Mapping[str, str] | None = None, fds: Sequence[int] = (), grace: str = "10s"
+        workers: int = 2,
+        environ: Mapping[str, str] | None = None,
+        fds: Sequence[int] = (),
+        grace: str = "10s",
+        entry_points: str = "",
+        more: str = "",
     ) -> Instance:
         write_routes("/")
         config = tmp_path / f"static{len(instances)}.yml"
         dynamic = tmp_path / "dynamic.yml"
-        config.write_text(STATIC.format(workers=workers, port=port, dynamic=dynamic, grace=grace))
+        given = {"workers": workers, "port": port, "dynamic": dynamic, "grace": grace}
+        config.write_text(STATIC.format(**given, entry_points=entry_points, more=more))
         instance = Instance(config, environ, fds)
         instances.append(instance)
         return instance

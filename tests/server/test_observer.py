@@ -43,8 +43,7 @@ async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dic
         response.headers.remove(b"server")
     except ProxyError:
         response = bare_response(502, b"Bad Gateway")
-    record.is_whole = True
-    observer.end(record, response, 9)
+    observer.end(record, response, 9, True)
     log.close()
     return read(path)
 
@@ -83,7 +82,7 @@ def read(path: Path) -> dict[str, object] | None:
 
 
 async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Observed(server, has_headers=True))
+    line = await logged(tmp_path / "log", Observed(server, is_logged=True, has_headers=True))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 9)
     assert line["origin_Server"] == "theirs"
@@ -97,7 +96,7 @@ async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_says_nothing_has_the_status_said_in_its_place(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Observed(refusing, has_headers=True))
+    line = await logged(tmp_path / "log", Observed(refusing, is_logged=True, has_headers=True))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"]) == (502, 502)
 

@@ -52,7 +52,7 @@ class AdminApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await serve_lifespan(receive, send)
         elif scope["type"] == "http":
             await self.respond(Request(scope, receive))(scope, receive, send)
 
@@ -115,7 +115,7 @@ def _items(views: Views, state: StateView) -> dict[str, ItemView]:
     }
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def serve_lifespan(receive: Receive, send: Send) -> None:
     """Nothing to start, nothing to stop."""
     while True:
         message = await receive()

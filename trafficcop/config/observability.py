@@ -170,6 +170,7 @@ class Prometheus:
     entry_point: str = "traefik"
     header_labels: Mapping[str, str] = mapping()
     manual_routing: bool = False
+    seed_names: bool = False  # ours: the same under the names of smaller proxies besides
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan import frames
-from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ToControl
+from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, ToControl
 from trafficcop.plan.model import Plan
 
 logger = logging.getLogger(__name__)
@@ -32,9 +32,22 @@ class WorkerState:
     refused: str = ""
 
 
+class CountsListener(Protocol):
+    """Who wants to know what workers have counted."""
+
+    def begin(self, worker: int, pid: int) -> None:
+        """A worker has come; it has told nothing yet."""
+
+    def take(self, counts: Counts) -> None: ...
+
+    def leave(self, worker: int, pid: int) -> None: ...
+
+
 class Channel:
     """Serves any number of workers on one Unix socket. `on_change` is called when a worker's state has changed,
     `on_health` with what a worker that comes from an earlier control process holds to be down."""
+
+    counts: CountsListener | None = None
 
     def __init__(
         self, path: Path, on_change: Callable[[], None], on_health: Callable[[Health], None] | None = None
@@ -69,6 +82,11 @@ class Channel:
         """Say which servers of a service are down, now and to every worker to come."""
         self._outbox.health[health.key] = health
         self._wake()
+
+    def ask(self, question: ReadCounts) -> frozenset[int]:
+        """Ask all workers at once, whatever else is under way to them; which ones."""
+        frame = frames.encode(question)
+        return frozenset(session.worker for session in self._sessions if session.ask(frame))
 
     def _wake(self) -> None:
         for session in self._sessions:
@@ -106,12 +124,20 @@ class Channel:
         for index, state in list(self.workers.items()):
             if state.pid == pid:
                 del self.workers[index]
+                if self.counts is not None:
+                    self.counts.leave(index, pid)
                 self._on_change()
 
     def learn(self, message: ToControl) -> None:
         """Take note of what a worker says about itself."""
         state = self.workers.get(message.worker)
+        if isinstance(message, Counts):
+            if state is not None and self.counts is not None:
+                self.counts.take(message)
+            return
         if isinstance(message, Hello):
+            if self.counts is not None:
+                self.counts.begin(message.worker, message.pid)
             self.workers[message.worker] = WorkerState(message.worker, message.pid, message.version)
             if self._on_health is not None:
                 for health in message.health:
@@ -157,6 +183,7 @@ class _Session:
     def __init__(self, channel: Channel, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.news = asyncio.Event()
         self.pid = 0
+        self.worker = -1
         self._channel = channel
         self._reader = reader
         self._writer = writer
@@ -167,7 +194,7 @@ class _Session:
         hello = await frames.read(self._reader)
         if not isinstance(hello, Hello):
             raise frames.BrokenFrame("the first message of a worker is not Hello")
-        self.pid = hello.pid
+        self.pid, self.worker = hello.pid, hello.worker
         self._channel.learn(hello)
         self.news.set()
         sending = asyncio.create_task(self._send())
@@ -182,10 +209,17 @@ class _Session:
     def close(self) -> None:
         self._writer.close()
 
+    def ask(self, frame: bytes) -> bool:
+        """Whether there is a worker to be asked."""
+        if not self.pid or self._writer.is_closing():
+            return False
+        self._writer.write(frame)
+        return True
+
     async def _receive(self) -> None:
         while True:
             message = await frames.read(self._reader)
-            if not isinstance(message, Hello | Ack | Nack):
+            if not isinstance(message, Hello | Ack | Nack | Counts):
                 raise frames.BrokenFrame(f"a worker sent {type(message).__name__}")
             self._channel.learn(message)
 

@@ -21,6 +21,7 @@ from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.health import HealthChecks
 from trafficcop.control.http_checks import http_checks
 from trafficcop.control.launch import Launch
+from trafficcop.control.metrics import MetricsExport
 from trafficcop.control.names import qualify
 from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import STATIC, Places
@@ -63,6 +64,7 @@ class Control:
         self._report_ready = report_ready
         self._health = HealthChecks(self._tell_health, (http_checks, udp_checks))
         self._channel = Channel(directory / "control.sock", self._note_workers, self._health.learn)
+        self._metrics = MetricsExport.of(launch.static, self.state, self._channel, directory)
         self._providers = build_providers(launch)
         required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""
         self._watcher = Watcher(launch.static, self._publish, required=required)
@@ -79,6 +81,8 @@ class Control:
         tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
         tasks += self._api()
+        if self._metrics is not None:
+            tasks += self._metrics.start(self._stop)
         self._report_ready()
         stopping = asyncio.create_task(self._stop.wait())
         try:
@@ -91,6 +95,8 @@ class Control:
                 task.cancel()
             await asyncio.gather(stopping, *tasks, return_exceptions=True)
             await self._health.close()
+            if self._metrics is not None:
+                self._metrics.close()
             await self._channel.close()
 
     def stop(self) -> None:
@@ -136,6 +142,8 @@ class Control:
         self.state.publish(plan, report, configurations, issues)
         if is_news:
             self._channel.push(plan)
+            if self._metrics is not None:
+                self._metrics.note_reload()
             self._health.update(plan)
             logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
         gc.enable()  # off until now: there was no garbage, but much to look at

@@ -25,6 +25,13 @@ class Sender(Protocol):
         """Nobody waits for this answer any more."""
 
 
+class Watcher(Protocol):
+    """Who wants to know how it went, whoever waits for it."""
+
+    def on_settled(self, answer: Answer) -> None:
+        """There is a response or an error, or neither: nobody waits any more."""
+
+
 class Answer(Wakeup):
     """An answer to come: a middleware awaits it, a client's connection follows it without a coroutine.
 
@@ -33,11 +40,25 @@ class Answer(Wakeup):
 
     response: Response | None = None
     error: BaseException | None = None
+    # For the watcher: what was asked, and when. For the pipeline: what its observer keeps.
+    request: Request | None = None
+    started: int = 0
+    record: Any = None
 
     def __init__(self, sender: Sender | None = None) -> None:
         # No defaults of the class: mypyc leaves out None for what is a Protocol.
         self.sender: Sender | None = sender
         self._follower: Follower | None = None
+        self._watcher: Watcher | None = None
+
+    def watch(self, watcher: Watcher, request: Request, started: int) -> None:
+        """Call `watcher.on_settled`, before anybody else is told; at once if it is settled already."""
+        self.request = request
+        self.started = started
+        if self._is_set:
+            watcher.on_settled(self)
+        else:
+            self._watcher = watcher
 
     def follow(self, follower: Follower) -> None:
         """Call `follower.on_answer` when it is settled, at once if it is already."""
@@ -56,6 +77,10 @@ class Answer(Wakeup):
 
     def _settle(self) -> None:
         self.sender = None
+        watcher = self._watcher
+        if watcher is not None:
+            self._watcher = None
+            watcher.on_settled(self)
         follower, self._follower = self._follower, None
         if follower is not None:
             self._is_set = True
@@ -66,6 +91,9 @@ class Answer(Wakeup):
     def give_up(self) -> None:
         """Whoever waited has gone."""
         self._follower = None
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.on_settled(self)
         sender, self.sender = self.sender, None
         if sender is not None:
             sender.give_up(self)

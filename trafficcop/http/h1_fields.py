@@ -18,6 +18,7 @@ from trafficcop.http.headers import (
     UPGRADE,
     Field,
     bits_of,
+    kind_of,
     learn,
 )
 
@@ -56,6 +57,7 @@ class FieldBlock:
                 if bits & (FRAMING | HOST | HOP | EXPECT):
                     self._note(name, value.strip(b" \t"), bits)
         self.block = b"\r\n".join(lines)
+        self.marks |= kind_of(self.block)
 
     def _note(self, name: bytes, value: bytes, bits: int) -> None:
         if bits & CONTENT_LENGTH:

@@ -46,6 +46,10 @@ MANAGED_NAMES = frozenset(
 )
 
 UNSEEN = 4096  # a spelling that is not in the table yet
+KIND = 8192  # of a head, not of a name: it may ask for a stream of events or speak gRPC
+
+# What the values of Accept and Content-Type hold then, as clients write them.
+_KINDS = (b"text/event-stream", b"application/grpc")
 
 _LEARNED_LIMIT = 8192
 _learned: dict[bytes, int] = {b"": PLAIN}
@@ -76,6 +80,11 @@ def learn(name: bytes) -> int:
             _learned.clear()
         _learned[name] = bits
     return bits
+
+
+def kind_of(block: bytes) -> int:
+    """KIND if lines of fields may say what is spoken over HTTP: few do, and nobody else need look at their fields."""
+    return KIND if _KINDS[0] in block or _KINDS[1] in block else PLAIN
 
 
 # `bits_of(name, UNSEEN)`: the bits of a spelling that has been seen.

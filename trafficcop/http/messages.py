@@ -17,6 +17,7 @@ from trafficcop.http.headers import Field, Headers
 
 if TYPE_CHECKING:
     from trafficcop.http.exchange import Exchange
+    from trafficcop.http.meter import Meter
     from trafficcop.tls.facts import TLSFacts
 
 
@@ -61,12 +62,22 @@ class Peer:
 class Route:
     """The router that took a request, for logs and metrics: `name@provider` and the name of its service."""
 
-    __slots__ = ("is_logged", "name", "service")
+    __slots__ = ("is_logged", "is_measured", "meter", "name", "service")
 
-    def __init__(self, name: str, service: str, *, is_logged: bool = True) -> None:
+    def __init__(
+        self,
+        name: str,
+        service: str,
+        *,
+        is_logged: bool = True,
+        is_measured: bool = True,
+        meter: Meter | None = None,
+    ) -> None:
         self.name = name
         self.service = service
         self.is_logged = is_logged  # in the access log, as far as the router has a say
+        self.is_measured = is_measured  # in the metrics, likewise
+        self.meter = meter  # that counts its requests
 
 
 class Target:

@@ -16,6 +16,7 @@ from trafficcop.plan.streams import (
     TCPTransportPlan,
 )
 from trafficcop.plan.tls import TLSPlan
+from trafficcop.telemetry.meters import Changes
 from trafficcop.tls.contexts import Certificate
 
 Protocol = Literal["http", "tcp", "udp"]
@@ -63,6 +64,13 @@ class Health:
         return self.protocol, self.service
 
 
+@dataclass(frozen=True, slots=True)
+class ReadCounts:
+    """Tell what has changed in the counts since they were asked for last; answered by Counts of the same `turn`."""
+
+    turn: int
+
+
 # === worker → control ===
 
 
@@ -93,5 +101,16 @@ class Nack:
     reason: str
 
 
-ToWorker = PlanPart | Health
-ToControl = Hello | Ack | Nack
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A part of the answer to ReadCounts; `is_last` closes it and has the open connections of each entry point."""
+
+    worker: int
+    turn: int
+    changes: Changes
+    connections: Mapping[str, int] = field(default_factory=dict)
+    is_last: bool = False
+
+
+ToWorker = PlanPart | Health | ReadCounts
+ToControl = Hello | Ack | Nack | Counts

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response, text_response
+from trafficcop.http.meter import Meter
 from trafficcop.http.paths import routing_path
 from trafficcop.plan.model import RouterPlan
 from trafficcop.router.bucket import Bucket, Claim, IndexedBucket, build_bucket
@@ -25,6 +26,8 @@ class RouteEntry(NamedTuple):
 
     plan: RouterPlan
     handler: Handler
+    meter: Meter | None = None
+    is_measured: bool = True
 
 
 class HTTPRouter:
@@ -118,18 +121,27 @@ def _precedence(entry: RouteEntry) -> tuple[int, int, str]:
     return -entry.plan.priority, entry.plan.rank, entry.plan.name
 
 
-def route_of(plan: RouterPlan, parent: Route | None = None) -> Route:
+def route_of(
+    plan: RouterPlan, parent: Route | None = None, meter: Meter | None = None, *, is_measured: bool = True
+) -> Route:
     """What logs say of a router. A child goes by the whole way to it, and is observed as the router at its root."""
     service = plan.service or f"{plan.name}-muxer"
     if parent is None:
-        return Route(plan.name, service, is_logged=plan.observability.access_logs)
-    return Route(f"{parent.name} -> {plan.name}", service, is_logged=parent.is_logged)
+        is_logged = plan.observability.access_logs
+        return Route(plan.name, service, is_logged=is_logged, is_measured=is_measured, meter=meter)
+    return Route(
+        f"{parent.name} -> {plan.name}",
+        service,
+        is_logged=parent.is_logged,
+        is_measured=parent.is_measured,
+        meter=parent.meter,
+    )
 
 
 def _claim(order: int, entry: RouteEntry, parent: Route | None) -> tuple[Claim, Iterable[Host] | None]:
     """What a router wants, and of which hosts; None is all."""
     plan = entry.plan
-    route = route_of(plan, parent)
+    route = route_of(plan, parent, entry.meter, is_measured=entry.is_measured)
     required = required_hosts(plan.rule, plan.syntax)
     if required is None:
         return Claim(order, route, entry.handler, plan.rule, plan.syntax), None

@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
         self._decoder.ready.clear()
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer.give_up()
+            self._pipeline.give_up(answer)
         else:
             self._drive.throw(error)
 

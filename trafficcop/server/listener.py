@@ -16,7 +16,7 @@ from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.h2 import H2Connection
-from trafficcop.server.observer import AccessObserver
+from trafficcop.server.observer import Observer
 from trafficcop.server.pipeline import Pipeline
 from trafficcop.server.preface import Preface
 from trafficcop.server.proxy_protocol import ProxyProtocol
@@ -107,7 +107,7 @@ class Listener:
         sock: socket.socket,
         routes: EntryRoutes,
         deadlines: Deadlines,
-        observer: AccessObserver | None = None,
+        observer: Observer | None = None,
     ) -> None:
         timeouts = entry_point.transport.responding_timeouts
         self.name = name

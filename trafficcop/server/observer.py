@@ -1,14 +1,48 @@
-"""What the pipeline notes of each request for the access log; not in the way when nobody keeps one."""
+"""Who is told of each request by the pipeline: the access log and the metrics, and nobody if neither is kept."""
 
 from __future__ import annotations
 
 import time
+from typing import Any, Protocol
 
 from trafficcop.http.body import EMPTY, Stream
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Origin, Request, Response
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.access_record import AccessRecord
+
+
+class Observer(Protocol):
+    """Sees every request of an entry point twice, and keeps what it likes in between."""
+
+    def begin(self, request: Request) -> Any:
+        """A request as it came. What is returned is handed back below."""
+
+    def admitted(self, record: Any) -> None:
+        """From here on the request is as routers see it: its path clean, and nothing in it a stranger must not say."""
+
+    def end(self, record: Any, response: Response | None, size: int, is_whole: bool) -> None:
+        """The exchange is over; None: without an answer. `is_whole`: the answer was all here when it was sent."""
+
+
+class Observers:
+    """Several as one."""
+
+    __slots__ = ("_observers",)
+
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        self._observers = observers
+
+    def begin(self, request: Request) -> Any:
+        return [observer.begin(request) for observer in self._observers]
+
+    def admitted(self, record: Any) -> None:
+        for observer, own in zip(self._observers, record, strict=True):
+            observer.admitted(own)
+
+    def end(self, record: Any, response: Response | None, size: int, is_whole: bool) -> None:
+        for observer, own in zip(self._observers, record, strict=True):
+            observer.end(own, response, size, is_whole)
 
 
 class AccessObserver:
@@ -27,7 +61,15 @@ class AccessObserver:
         record.request_body = request.body
         return record
 
-    def end(self, record: AccessRecord, response: Response | None, size: int) -> None:
+    def admitted(self, record: AccessRecord) -> None:
+        request = record.request
+        record.original_target = request.target
+        record.original_authority = request.authority
+        if request.marks & MANAGED:
+            record.forwarded_for = request.headers.get(b"x-forwarded-for") or b""
+
+    def end(self, record: AccessRecord, response: Response | None, size: int, is_whole: bool) -> None:
+        record.is_whole = is_whole
         record.duration = time.time_ns() - record.started
         if self._log.needs_request_headers:
             request = record.request
@@ -50,15 +92,6 @@ class AccessObserver:
         if origin is not None:
             _note_origin(record, origin, size)
         self._log.record(record)
-
-
-def admitted(record: AccessRecord) -> None:
-    """From here on the request is as routers see it: its path clean, and nothing in it that a stranger must not say."""
-    request = record.request
-    record.original_target = request.target
-    record.original_authority = request.authority
-    if request.marks & MANAGED:
-        record.forwarded_for = request.headers.get(b"x-forwarded-for") or b""
 
 
 def _with_length(fields: list[Field], length: int | None) -> list[Field]:

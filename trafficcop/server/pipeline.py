@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Awaitable, Coroutine
+from functools import partial
 from typing import Any
 
 from trafficcop.errors import Kind, ProxyError, Side
@@ -12,8 +13,9 @@ from trafficcop.http.answer import Answer
 from trafficcop.http.exchange import Exchange
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
+from trafficcop.http.watched import WatchedTunnel
 from trafficcop.server.admission import Admission
-from trafficcop.server.observer import AccessObserver, admitted
+from trafficcop.server.observer import Observer
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -22,12 +24,12 @@ _log = get_logger(__name__)
 class Pipeline:
     """What requests of one entry point go through. `handler` is swapped by a reload, read once per request.
 
-    `observer` is None when no access log is kept.
+    `observer` is None when neither access log nor metrics are kept.
     """
 
     __slots__ = ("admission", "handler", "observer")
 
-    def __init__(self, admission: Admission, handler: Handler, observer: AccessObserver | None = None) -> None:
+    def __init__(self, admission: Admission, handler: Handler, observer: Observer | None = None) -> None:
         self.admission = admission
         self.handler = handler
         self.observer = observer
@@ -35,7 +37,7 @@ class Pipeline:
     def begin(self, exchange: Exchange, request: Request) -> Answer | Coroutine[Any, Any, None]:
         """What is left to do for a request: follow the Answer and `complete` it, or drive the coroutine."""
         if self.observer is not None:
-            return self._observe(self.observer, exchange, request)
+            return self._begin_observed(self.observer, exchange, request)
         try:
             response = self.admission.admit(request)
             coming = self.handler(request) if response is None else Ready(response)
@@ -50,7 +52,16 @@ class Pipeline:
         response = answer.response
         if response is None:
             response = _answer_to(answer.error or ProxyError(Kind.BAD_RESPONSE))
-        return _send(exchange, response)
+        observer = self.observer
+        if observer is None:
+            return _send(exchange, response)
+        return self._complete_observed(observer, exchange, answer.record, response)
+
+    def give_up(self, answer: Answer) -> None:
+        """The client has gone before there was anything to send."""
+        answer.give_up()
+        if self.observer is not None:
+            self.observer.end(answer.record, None, 0, False)
 
     async def serve(self, exchange: Exchange, request: Request) -> None:
         """All of it in one coroutine, for who would rather not follow an Answer."""
@@ -73,25 +84,65 @@ class Pipeline:
         if rest is not None:
             await rest
 
-    async def _observe(self, observer: AccessObserver, exchange: Exchange, request: Request) -> None:
-        """From the request's head to the last byte of its answer, with a record of it."""
+    # === the same with an observer ===
+
+    def _begin_observed(
+        self, observer: Observer, exchange: Exchange, request: Request
+    ) -> Answer | Coroutine[Any, Any, None]:
         record = observer.begin(request)
-        response: Response | None = None
         try:
-            try:
-                response = self.admission.admit(request)
-                if response is None:
-                    admitted(record)
-                    response = await self.handler(request)
-            except Exception as error:
-                response = _answer_to(error)
-            rest = _send(exchange, response)
-            if rest is None:
-                record.is_whole = True
+            response = self.admission.admit(request)
+            if response is None:
+                observer.admitted(record)
+                coming = self.handler(request)
             else:
-                await rest
-        finally:
-            observer.end(record, response, exchange.sent_size)
+                coming = Ready(response)
+        except Exception as error:
+            coming = Ready(_answer_to(error))
+        if isinstance(coming, Answer):
+            coming.record = record
+            return coming
+        return self._serve_observed(observer, exchange, record, coming)
+
+    async def _serve_observed(
+        self, observer: Observer, exchange: Exchange, record: Any, coming: Awaitable[Response]
+    ) -> None:
+        try:
+            response = await coming
+        except Exception as error:
+            response = _answer_to(error)
+        except BaseException:
+            observer.end(record, None, 0, False)
+            raise
+        rest = self._complete_observed(observer, exchange, record, response)
+        if rest is not None:
+            await rest
+
+    def _complete_observed(
+        self, observer: Observer, exchange: Exchange, record: Any, response: Response
+    ) -> Coroutine[Any, Any, None] | None:
+        if response.tunnel is not None:  # it is over when that is closed
+            over = partial(observer.end, record, response, 0, True)
+            response.tunnel = WatchedTunnel(response.tunnel, over)
+            return _send(exchange, response)
+        try:
+            rest = _send(exchange, response)
+        except BaseException:
+            observer.end(record, response, exchange.sent_size, False)
+            raise
+        if rest is not None:
+            return _observed(observer, exchange, record, response, rest)
+        observer.end(record, response, exchange.sent_size, True)
+        return None
+
+
+async def _observed(
+    observer: Observer, exchange: Exchange, record: Any, response: Response, rest: Coroutine[Any, Any, None]
+) -> None:
+    try:
+        await rest
+    finally:
+        observer.end(record, response, exchange.sent_size, False)
 
 
 def _answer_to(error: BaseException) -> Response:

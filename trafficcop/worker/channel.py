@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from trafficcop.plan import frames
-from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ToWorker
+from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, ToWorker
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Channel:
         try:
             while True:
                 message = await frames.read(reader)
-                if isinstance(message, PlanPart | Health):
+                if isinstance(message, PlanPart | Health | ReadCounts):
                     yield message
                 else:
                     raise frames.BrokenFrame(f"control sent {type(message).__name__}")
@@ -55,7 +55,7 @@ class Channel:
         except frames.BrokenFrame as error:
             logger.error("The channel to the control process is broken: %s", error)
 
-    def send(self, message: Ack | Nack) -> None:
+    def send(self, message: Ack | Nack | Counts) -> None:
         """Tell control; it learns the same from our next Hello when it is gone just now."""
         if self._writer is not None:
             self._writer.write(frames.encode(message))

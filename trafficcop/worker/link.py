@@ -10,6 +10,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.messages import Handler, Ready, Request, Route, text_response
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import RouterPlan
+from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.pool import Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.router.round_trip import RoundTrip
@@ -19,8 +20,10 @@ from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.tcp.terms import Relays
+from trafficcop.telemetry.meters import Meters
 from trafficcop.tls.contexts import Contexts
 from trafficcop.udp.servers import Servers
+from trafficcop.worker.link_meters import LinkMeters
 from trafficcop.worker.link_services import ServiceLinker
 from trafficcop.worker.link_tcp import TCPLinker
 from trafficcop.worker.link_tls import TLSLinker
@@ -44,12 +47,14 @@ class Linker:
         contexts: Contexts | None = None,
         relays: Relays | None = None,
         phase: float = 0.0,
+        meters: Meters | None = None,
     ) -> None:
         self.linked = Linked()
         self._streams = TCPLinker(relays or Relays(), store, self.linked)
         self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
         self._tls = TLSLinker(Contexts() if contexts is None else contexts)
-        self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked, phase)
+        self._meters = LinkMeters(meters, self.linked)
+        self._services = ServiceLinker(static, pools, ping, runtime_dir, store, self.linked, self._meters, phase)
         self._plain: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
         self._secure: dict[str, list[RouteEntry]] = {name: [] for name in static.entry_points}
 
@@ -68,12 +73,11 @@ class Linker:
         for number, router in enumerate(part.routers):
             if number % _LINKED_PER_STEP == 0:
                 yield
-            handler = self._link_router(router)
             routes = self._plain
             if router.is_tls:
                 routes = self._secure
                 self._tls.add_hosts(router)
-            routes.setdefault(router.entry_point, []).append(RouteEntry(router, handler))
+            routes.setdefault(router.entry_point, []).append(self._link_root(router))
 
     def finish(self) -> Linked:
         """The whole plan, at once."""
@@ -102,10 +106,21 @@ class Linker:
         self._plain, self._secure = {}, {}
         yield from free(pieces)
 
-    def _link_router(self, router: RouterPlan, parent: Route | None = None) -> Handler:
-        if router.children:
-            route = route_of(router, parent)
-            entries = [RouteEntry(child, self._link_router(child, route)) for child in router.children]
+    def _link_root(self, router: RouterPlan) -> RouteEntry:
+        is_measured = self._meters.is_measured(router)
+        meter = self._meters.router(router) if is_measured else None
+        parent = route_of(router, None, meter, is_measured=is_measured) if router.children else None
+        return RouteEntry(router, self._link_router(router, parent), meter, is_measured)
+
+    def _link_child(self, router: RouterPlan, parent: Route) -> RouteEntry:
+        handler = self._link_router(router, route_of(router, parent) if router.children else None)
+        meter = self._meters.child_router(router) if parent.is_measured else None
+        return RouteEntry(router, handler if meter is None else Observed(handler, meter))
+
+    def _link_router(self, router: RouterPlan, route: Route | None) -> Handler:
+        """`route`: its own, if it has children."""
+        if route is not None:
+            entries = [self._link_child(child, route) for child in router.children]
             handler: Handler = ChildRouter(entries, route)
         else:
             handler = self._services.service(router.service)

@@ -29,11 +29,17 @@ from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
 from trafficcop.worker.link_balancer import BalancerLinker
+from trafficcop.worker.link_meters import LinkMeters
 from trafficcop.worker.link_pairs import link_failover, link_mirroring
 from trafficcop.worker.linked import Linked
 
-API_SOCKET = "api.sock"
-_API_SERVICES = ("api@internal", "dashboard@internal", "rest@internal", "prometheus@internal")
+# Who answers for the internal services that live in the control process.
+_SOCKETS = {
+    "api@internal": "api.sock",
+    "dashboard@internal": "api.sock",
+    "rest@internal": "api.sock",
+    "prometheus@internal": "metrics.sock",
+}
 
 
 class ServiceLinker:
@@ -47,8 +53,10 @@ class ServiceLinker:
         runtime_dir: Path | None,
         store: Store,
         linked: Linked,
+        meters: LinkMeters,
         phase: float = 0.0,
     ) -> None:
+        self._meters = meters
         self._pools = pools
         self._runtime_dir = runtime_dir
         access = static.access_log
@@ -117,8 +125,8 @@ class ServiceLinker:
         return handler
 
     def _link_service(self, name: str) -> Handler:
-        if name in _API_SERVICES:
-            return self._link_control()
+        if name in _SOCKETS:
+            return self._link_control(_SOCKETS[name])
         service = self._services[name].service
         handler: Handler
         if service.load_balancer is not None:
@@ -186,7 +194,10 @@ class ServiceLinker:
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
     ) -> Handler:
         handler = self._link_forward(service, options, server, limits)
-        return Observed(handler, has_headers=self._has_origin_headers) if self._has_access_log else handler
+        meter = self._meters.service(service, server.url)
+        if meter is None and not self._has_access_log:
+            return handler
+        return Observed(handler, meter, is_logged=self._has_access_log, has_headers=self._has_origin_headers)
 
     def _link_forward(
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
@@ -200,11 +211,11 @@ class ServiceLinker:
         host = None if options.pass_host_header else parts.netloc.rpartition("@")[2].encode()
         return Forward(pool, target, host, parts.path.encode() if server.preserve_path else b"")
 
-    def _link_control(self) -> Handler:
+    def _link_control(self, path: str) -> Handler:
         """The API and its kin live in the control process: forward to its Unix socket."""
         if self._runtime_dir is None:
             return _unavailable
-        origin = Origin("http", "localhost", 80, str(self._runtime_dir / API_SOCKET))
+        origin = Origin("http", "localhost", 80, str(self._runtime_dir / path))
         pool = self._pools.get(origin, Limits())
         self._linked.pools.add(pool)
         return ControlForward(Forward(pool, Target("api@internal", "")))

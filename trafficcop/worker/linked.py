@@ -13,6 +13,7 @@ from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.hold import Hold
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.weighted import Watched
+from trafficcop.telemetry.meters import Key
 
 _STEP = 32  # so many objects are freed in a few tenths of a millisecond
 
@@ -45,6 +46,7 @@ class Linked:
         "datagram_servers",
         "datagrams",
         "holds",
+        "meters",
         "pools",
         "routes",
         "version",
@@ -63,6 +65,7 @@ class Linked:
         self.pools: set[Pool] = set()
         self.datagrams: dict[str, DatagramHandler] = {}
         self.datagram_servers: set[str] = set()
+        self.meters: set[Key] = set()
         self._services: list[Handler] = []
 
     def keep(self, services: list[Handler]) -> None:

@@ -17,11 +17,12 @@ import uvloop
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.machine import kernel
-from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart
+from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ReadCounts
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry import log
 from trafficcop.worker.channel import Channel
+from trafficcop.worker.counts import CountsReport
 from trafficcop.worker.link import Linker
 from trafficcop.worker.linked import Linked
 from trafficcop.worker.runtime import Runtime
@@ -104,6 +105,7 @@ class _Plans:
         self._seat = seat
         self._runtime = runtime
         self._channel = Channel(seat.directory / "control.sock", self._hello)
+        self._counts = CountsReport(seat.index, runtime, self._channel.send)
         self._version = 0
         self._coming: Linker | None = None
         self._coming_version = 0
@@ -117,8 +119,11 @@ class _Plans:
                 await self._take(message)
             elif isinstance(message, Health):
                 self._runtime.apply_health(message)
+            elif isinstance(message, ReadCounts):
+                self._counts.answer(message)
             else:  # control is gone, and with it the rest of a plan that it was sending
                 self._coming, self._coming_version = None, 0
+                self._counts.forget_told()
 
     async def _take(self, part: PlanPart) -> None:
         if part.version != self._coming_version:

@@ -12,13 +12,16 @@ from trafficcop.http.deadlines import Deadlines
 from trafficcop.plan.messages import Health
 from trafficcop.proxy.pool import Pools
 from trafficcop.server.listener import Listener
-from trafficcop.server.observer import AccessObserver
+from trafficcop.server.metrics_observer import MetricsObserver
+from trafficcop.server.observer import AccessObserver, Observer, Observers
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.tcp.terms import Relays
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
+from trafficcop.telemetry.meters import Meters
+from trafficcop.telemetry.metrics import counting_of
 from trafficcop.tls.contexts import Contexts
 from trafficcop.worker.datagrams import Datagrams
 from trafficcop.worker.link import NO_ROUTES, Linker
@@ -50,6 +53,8 @@ class Runtime:
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
         self._phase = place / places
+        counting = counting_of(static.metrics)
+        self.meters = None if counting is None else Meters(counting)
         self._health: dict[tuple[str, str], Health] = {}
         self._linked: Linked | None = None
         self.listeners: dict[str, Listener] = {}
@@ -77,9 +82,22 @@ class Runtime:
         if sock.type == socket.SOCK_DGRAM:
             self.datagrams.listen(name, sock)
             return
-        observer = None if self._access is None else AccessObserver(self._access, name)
         entry_point = self._static.entry_points[name]
-        self.listeners[name] = Listener(name, entry_point, sock, NO_ROUTES, self._deadlines, observer)
+        self.listeners[name] = Listener(name, entry_point, sock, NO_ROUTES, self._deadlines, self._observer(name))
+
+    def _observer(self, entry_point: str) -> Observer | None:
+        """Whoever wants to know of the requests of an entry point, as one."""
+        observers: list[Observer] = []
+        if self._access is not None:
+            observers.append(AccessObserver(self._access, entry_point))
+        if self.meters is not None:
+            options = self._static.entry_points[entry_point].observability
+            is_measured = options is None or options.metrics
+            unrouted = self.meters.entry_point(entry_point) if is_measured else None
+            observers.append(MetricsObserver(self.meters, unrouted))
+        if len(observers) > 1:
+            return Observers(tuple(observers))
+        return observers[0] if observers else None
 
     async def start(self) -> None:
         for listener in self.listeners.values():
@@ -101,6 +119,7 @@ class Runtime:
             self._contexts,
             self._relays,
             self._phase,
+            self.meters,
         )
 
     def install(self, linked: Linked) -> Iterator[None]:
@@ -112,10 +131,18 @@ class Runtime:
             listener.install(linked.routes.get(name, NO_ROUTES))
         self.datagrams.install(linked)
         self._pools.keep_only(linked.pools)
+        if self.meters is not None:
+            self.meters.keep_only(linked.meters)
         if before is None:
             return iter(())
         linked.succeed(before)
         return before.retire()
+
+    # === what is told of it ===
+
+    def connections(self) -> dict[str, int]:
+        """How many are open on each entry point."""
+        return {name: len(listener.connections) for name, listener in self.listeners.items()}
 
     # === health ===
 

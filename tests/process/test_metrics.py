@@ -1,0 +1,88 @@
+"""Metrics of a whole instance: sums over its workers that never fall, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.process.conftest import Start
+from tests.process.instance import Instance, free_port, get, until
+
+
+def begin(start: Start, workers: int, directory: Path) -> tuple[Instance, int]:
+    """An instance with metrics, and the port to scrape."""
+    port = free_port()
+    instance = start(
+        workers=workers,
+        environ={"XDG_RUNTIME_DIR": str(directory)},
+        entry_points=f"  traefik: {{address: '127.0.0.1:{port}'}}",
+        more="metrics: {prometheus: {addRoutersLabels: true}}",
+    )
+    until(lambda: "Serving" in instance.log(), "serving")
+    until(lambda: scrape(port).get("traefik_config_reloads_total") == 1, "the first plan")
+    return instance, port
+
+
+def scrape(port: int) -> dict[str, float]:
+    """The sum of each name."""
+    try:
+        status, body = get(port, "/metrics")
+    except ConnectionError:
+        return {}
+    if status != 200:
+        return {}
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(body.decode()):
+        for sample in family.samples:
+            sums[sample.name] = sums.get(sample.name, 0) + sample.value
+    return sums
+
+
+def requests(port: int) -> float:
+    return scrape(port).get("traefik_router_requests_total", 0)
+
+
+def test_workers_are_summed_and_a_killed_one_stays_counted(start: Start, port: int, tmp_path: Path) -> None:
+    instance, metrics = begin(start, 2, tmp_path)
+    for _ in range(20):
+        assert get(port)[0] == 200
+    assert requests(metrics) == 20
+    for worker in ("w0", "w1"):
+        pid = instance.children()[worker]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: pid not in instance.children().values() and len(instance.children()) == 3, "another worker")  # noqa: B023
+        until(lambda: scrape(metrics).get("traefik_open_connections", 0) == 1, "its first word")
+        assert requests(metrics) == 20
+    assert get(port)[0] == 200
+    until(lambda: requests(metrics) == 21, "one more")
+
+
+def saved(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.glob("trafficcop-*/counts"))
+
+
+def test_control_is_killed(start: Start, port: int, tmp_path: Path) -> None:
+    instance, metrics = begin(start, 2, tmp_path)
+    for _ in range(10):
+        get(port)
+    assert requests(metrics) == 10
+    os.kill(instance.children()["w0"], signal.SIGKILL)
+    until(lambda: scrape(metrics).get("traefik_open_connections", 0) == 1, "another worker's first word")
+    assert requests(metrics) == 10
+    until(lambda: b"all@file" in saved(tmp_path), "what the dead worker had counted is saved")
+    os.kill(instance.children()["ctl"], signal.SIGKILL)
+    until(lambda: scrape(metrics).get("traefik_config_reloads_total") == 2, "another control")
+    until(lambda: requests(metrics) == 10, "everything is there again")
+
+
+def test_one_process(start: Start, port: int, tmp_path: Path) -> None:
+    _, metrics = begin(start, 0, tmp_path)
+    for _ in range(3):
+        get(port)
+    sums = scrape(metrics)
+    assert sums["traefik_service_requests_total"] == 3
+    assert sums["process_cpu_seconds_total"] > 0
+    assert sums["process_resident_memory_bytes"] > 1e6

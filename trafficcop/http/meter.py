@@ -1,0 +1,134 @@
+"""Counts of the exchanges under one set of names: of an entry point, a router or a service.
+
+A Meter belongs to one worker and is bound to what it counts when a plan is linked, so that a request costs a few
+additions. `telemetry/meters.py` keeps all of them and tells control what has changed.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from trafficcop.http.headers import KIND, Headers
+from trafficcop.http.messages import Request, Response
+
+# What a cell holds: nanoseconds, bytes of request and response bodies, and from BUCKETS on how many exchanges took
+# how long, one number for each bound and one for what was longer than the last of them.
+SUM, RECEIVED, SENT, BUCKETS = 0, 1, 2, 3
+
+# Others would let clients make up any number of series (Traefik `pkg/middlewares/metrics/metrics.go`).
+METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"))
+EXTENSION_METHOD = b"EXTENSION_METHOD"
+NON_UTF8_METHOD = b"NON_UTF8_HTTP_METHOD"
+
+HTTP, WEBSOCKET, SSE, GRPC, GRPC_WEB = "http", "websocket", "sse", "grpc", "grpc-web"
+
+# RFC 9110 has none for a client that went away; nginx and Traefik write this.
+CLIENT_GONE = 499
+
+Labels = tuple[bytes, str, int]  # method, protocol, code
+
+
+class Meter:
+    """Cells by method, protocol and code. `key`: its level and its names.
+
+    `header_names`: request fields whose values are labels of their own, counted apart in `by_header`.
+    """
+
+    __slots__ = ("_bounds", "_first_bound", "_header_names", "by_header", "by_tls", "cells", "key", "retries")
+
+    def __init__(self, key: tuple[str, ...], bounds: tuple[int, ...], header_names: tuple[bytes, ...] = ()) -> None:
+        self.key = key
+        self.cells: dict[Labels, list[int]] = {}
+        # None until there is something: of most meters there are thousands.
+        self.by_header: dict[tuple[Labels, tuple[bytes, ...]], int] | None = None
+        self.by_tls: dict[tuple[str, str], int] | None = None  # by version and cipher
+        self.retries = 0
+        self._bounds = bounds  # nanoseconds, ascending
+        self._first_bound = bounds[0] if bounds else 0
+        self._header_names = header_names
+
+    def count(
+        self, request: Request, method: bytes, protocol: str, code: int, elapsed: int, received: int, sent: int
+    ) -> None:
+        """An exchange is over."""
+        cell = self.cells.get((method, protocol, code))
+        if cell is None:
+            cell = self._cell(method, protocol, code)
+        cell[SUM] += elapsed
+        if elapsed <= self._first_bound:
+            cell[BUCKETS] += 1
+        else:
+            cell[BUCKETS + bisect_left(self._bounds, elapsed)] += 1
+        cell[SENT] += sent
+        if received:
+            cell[RECEIVED] += received
+        if self._header_names:
+            self._count_headers((known_method(method), protocol, code), request.headers)
+        if request.peer.is_tls:
+            self._count_tls(request)
+
+    def _cell(self, method: bytes, protocol: str, code: int) -> list[int]:
+        labels = (known_method(method), protocol, code)
+        cell = self.cells.get(labels)
+        if cell is None:
+            cell = self.cells[labels] = [0] * (BUCKETS + len(self._bounds) + 1)
+        return cell
+
+    def _count_headers(self, labels: Labels, headers: Headers) -> None:
+        if self.by_header is None:
+            self.by_header = {}
+        values = tuple([headers.get(name) or b"" for name in self._header_names])
+        self.by_header[labels, values] = self.by_header.get((labels, values), 0) + 1
+
+    def _count_tls(self, request: Request) -> None:
+        if self.by_tls is None:
+            self.by_tls = {}
+        kind = ("", "")
+        self.by_tls[kind] = self.by_tls.get(kind, 0) + 1
+
+
+def known_method(method: bytes) -> bytes:
+    """The method, or what stands for all that nobody has heard of."""
+    if method in METHODS:
+        return method
+    try:
+        method.decode()
+    except UnicodeDecodeError:
+        return NON_UTF8_METHOD
+    return EXTENSION_METHOD
+
+
+def protocol_of(request: Request) -> str:
+    """What is spoken over HTTP in this exchange; asked when the request comes in, before anybody changes it."""
+    if request.upgrade is not None and b"websocket" in _words(request.upgrade):
+        return WEBSOCKET
+    if not request.marks & KIND:
+        return HTTP
+    headers = request.headers
+    if b"text/event-stream" in _words(headers.get(b"accept") or b""):
+        return SSE
+    content_type = headers.get(b"content-type") or b""
+    if content_type.startswith(b"application/grpc-web"):
+        return GRPC_WEB
+    return GRPC if content_type.startswith(b"application/grpc") else HTTP
+
+
+def _words(value: bytes) -> list[bytes]:
+    return [word.strip().lower() for word in value.split(b",")]
+
+
+_UNKNOWN = 2  # the status of gRPC for what has none
+_GRPC_STATUSES = 17
+
+
+def grpc_code(response: Response | None) -> int:
+    """The status of an answer of gRPC: in a field, or behind the body."""
+    if response is None:
+        return _UNKNOWN
+    value = response.headers.get(b"grpc-status")
+    for name, trailer in response.body.trailers or ():
+        if name.lower() == b"grpc-status":
+            value = trailer
+    if value is None or not value.isdigit() or int(value) >= _GRPC_STATUSES:
+        return _UNKNOWN
+    return int(value)
