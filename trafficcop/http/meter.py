@@ -64,8 +64,9 @@ class Meter:
             cell[RECEIVED] += received
         if self._header_names:
             self._count_headers((known_method(method), protocol, code), request.headers)
-        if request.peer.is_tls:
-            self._count_tls(request)
+        tls = request.peer.tls
+        if tls is not None:
+            self._count_tls(tls.version, tls.cipher)
 
     def _cell(self, method: bytes, protocol: str, code: int) -> list[int]:
         labels = (known_method(method), protocol, code)
@@ -80,11 +81,10 @@ class Meter:
         values = tuple([headers.get(name) or b"" for name in self._header_names])
         self.by_header[labels, values] = self.by_header.get((labels, values), 0) + 1
 
-    def _count_tls(self, request: Request) -> None:
+    def _count_tls(self, version: str, cipher: str) -> None:
         if self.by_tls is None:
             self.by_tls = {}
-        kind = ("", "")
-        self.by_tls[kind] = self.by_tls.get(kind, 0) + 1
+        self.by_tls[version, cipher] = self.by_tls.get((version, cipher), 0) + 1
 
 
 def known_method(method: bytes) -> bytes:

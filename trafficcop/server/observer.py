@@ -75,6 +75,10 @@ class AccessObserver:
             request = record.request
             length = None if request.body is EMPTY else request.body.length
             record.request_headers = _with_length(request.headers.fields, length)
+        tls = record.request.peer.tls
+        if tls is not None and self._log.needs_tls:
+            record.tls_version, record.tls_cipher = tls.version, tls.cipher
+            record.tls_client_subject = tls.client_subject
         body = record.request_body
         record.request_size = body.received if isinstance(body, Stream) else body.length or 0
         notes = record.request.notes

@@ -35,7 +35,7 @@ class AccessLog:
 
     __slots__ = (
         "_descriptor", "_filter", "_format", "_is_failing", "_lines", "_path", "_schedule", "_size", "_write_limit",
-        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "served", "stride",
+        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "needs_tls", "served", "stride",
     )  # fmt: skip
 
     def __init__(
@@ -64,6 +64,7 @@ class AccessLog:
             if is_json
             else any(modes.header_mode(name) != "drop" for name in ("Referer", "User-Agent"))
         )
+        self.needs_tls = is_json
         self.needs_response_headers = is_json and modes.has_headers
 
     @property
