@@ -104,7 +104,7 @@ class ServerStream(Stream):
             self._body.fail(error)
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer.give_up()
+            self._connection.pipeline.give_up(answer)
         elif self._drive is not None:
             self._drive.throw(error)
         if self._tunnel is not None:

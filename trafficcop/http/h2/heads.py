@@ -22,6 +22,7 @@ from trafficcop.http.headers import (
     Field,
     Headers,
     bits_of,
+    kind_of,
     learn,
 )
 
@@ -84,6 +85,7 @@ class Fields:
             # RFC 9113 §8.2.3: one line again, for a server that knows only HTTP/1.1.
             lines.append(b"cookie: %b\r\n" % b"; ".join(cookies))
         self.block = b"".join(lines)
+        self.marks |= kind_of(self.block)
 
     def _note(self, name: bytes, value: bytes, bits: int) -> bool:
         """Whether the field is kept apart from the lines."""
