@@ -135,9 +135,10 @@ def choose_curve(curves: tuple[tuple[str, int], ...], hello: ClientHello) -> str
 class Contexts:
     """The endpoints of a worker by options and certificate; those that the next plan needs too are kept."""
 
-    __slots__ = ("_current", "_previous")
+    __slots__ = ("_current", "_previous", "staples")
 
     def __init__(self) -> None:
+        self.staples: dict[str, bytes] = {}  # OCSP answers by certificate
         self._current: dict[tuple[object, ...], Endpoint] = {}
         self._previous: dict[tuple[object, ...], Endpoint] = {}
 
@@ -145,11 +146,22 @@ class Contexts:
         """A new plan: what nobody asks for until the next one is forgotten then."""
         self._previous, self._current = self._current, {}
 
-    def get(self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str) -> Endpoint:
+    def get(
+        self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str, *, is_stapled: bool
+    ) -> Endpoint:
         """What speaks for a certificate under these options; ValueError or SSLError when OpenSSL cannot."""
-        key = (options, certificate.id, alpn, curve)
+        key = (options, certificate.id, alpn, curve, is_stapled)
         found = self._current.get(key)
         if found is None:
-            found = self._previous.get(key) or ServerEndpoint(server_context(options, certificate, alpn, curve))
+            found = self._previous.get(key) or self._make(options, certificate, alpn, curve, is_stapled=is_stapled)
             self._current[key] = found
         return found
+
+    def _make(
+        self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str, *, is_stapled: bool
+    ) -> Endpoint:
+        if is_stapled or options.client_auth in UNVERIFIED:
+            from trafficcop.tls.flexible import FlexibleEndpoint  # and pyOpenSSL with it: few need them
+
+            return FlexibleEndpoint(options, certificate, alpn, curve, self.staples)
+        return ServerEndpoint(server_context(options, certificate, alpn, curve))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from typing import Protocol
+import sys
+from typing import Any, Protocol
+
+_DER = 2  # `_ssl.ENCODING_DER`
 
 Piece = bytes | bytearray | memoryview
 
@@ -61,9 +64,13 @@ class Endpoint(Protocol):
 class StandardObject(ssl.SSLObject):
     """An SSLObject that shows the other end's certificates."""
 
+    _sslobj: Any
+
     def peer_chain(self) -> tuple[bytes, ...]:
-        own = self.getpeercert(binary_form=True)
-        return () if own is None else (own,)
+        if sys.version_info >= (3, 13):
+            return tuple(self.get_unverified_chain())
+        chain = self._sslobj.get_unverified_chain()  # public from 3.13 on
+        return () if chain is None else tuple(one.public_bytes(_DER) for one in chain)
 
 
 class ServerEndpoint:

@@ -95,7 +95,7 @@ class TLSTable:
         self._store = CertificateStore(((one.names, one) for one in certificates), default)
         self._contexts = contexts
         # What was asked for before is found by words alone.
-        self._endpoints: dict[tuple[str, str, str, bool], Endpoint] = {}
+        self._endpoints: dict[tuple[str, str, str, bool, bool], Endpoint] = {}
 
     def has(self, options: str) -> bool:
         """Whether there are such options; a connection that needs others is closed."""
@@ -108,12 +108,13 @@ class TLSTable:
             raise Refused(NO_APPLICATION_PROTOCOL)
         certificate = self._certificate(hello.server_name or local_address, is_strict=policy.options.is_strict)
         curve = choose_curve(policy.curves, hello) if policy.curves else ""
-        key = (options, certificate.id, curve, is_http)
+        is_stapled = hello.wants_staple and certificate.id in self._contexts.staples
+        key = (options, certificate.id, curve, is_http, is_stapled)
         found = self._endpoints.get(key)
         if found is None:
             alpn = policy.http_alpn if is_http else policy.alpn
             try:
-                found = self._contexts.get(policy.options, certificate, alpn, curve)
+                found = self._contexts.get(policy.options, certificate, alpn, curve, is_stapled=is_stapled)
             except (ssl.SSLError, ValueError, OSError) as error:
                 raise Refused(INTERNAL_ERROR) from error
             self._endpoints[key] = found

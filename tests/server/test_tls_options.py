@@ -1,0 +1,201 @@
+"""Every TLS option, with a client that has it and one that has not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import Made, make
+from tests.live import live
+from tests.secure import ask, certificates_of, client_context, exchange, shake_hands
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+V10, V11, V12, V13 = (
+    ssl.TLSVersion.TLSv1,
+    ssl.TLSVersion.TLSv1_1,
+    ssl.TLSVersion.TLSv1_2,
+    ssl.TLSVersion.TLSv1_3,
+)
+EC, RSA = make("a.example.com"), make("a.example.com", is_rsa=True)
+
+
+@asynccontextmanager
+async def serving(tmp_path: Path, options: str, made: Made = EC) -> AsyncIterator[int]:
+    """An entry point whose default options are these."""
+    text = "http: {}\ntls:\n" + certificates_of(tmp_path, a=made) + f"  options: {{default: {{{options}}}}}\n"
+    async with live(text) as port:
+        yield port
+
+
+VERSIONS = [
+    ("", (V12, V13)),
+    ("minVersion: VersionTLS10", (V10, V11, V12, V13)),
+    ("minVersion: VersionTLS11", (V11, V12, V13)),
+    ("minVersion: VersionTLS13", (V13,)),
+    ("maxVersion: VersionTLS12", (V12,)),
+    ("minVersion: VersionTLS10, maxVersion: VersionTLS11", (V10, V11)),
+]
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+@pytest.mark.parametrize(("options", "accepted"), VERSIONS)
+async def test_versions(tmp_path: Path, options: str, accepted: tuple[ssl.TLSVersion, ...]) -> None:
+    async with serving(tmp_path, options) as port:
+        for version in (V10, V11, V12, V13):
+            context = client_context(low=version, high=version)
+            if version in accepted:
+                assert (await ask(port, "a.example.com", context)).status == 404
+            else:
+                with pytest.raises(ssl.SSLError):
+                    await shake_hands(port, "a.example.com", context)
+
+
+CIPHERS = [
+    ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", EC, "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", EC, "ECDHE-ECDSA-AES256-GCM-SHA384"),
+    ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305", EC, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", EC, "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    ("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", EC, "ECDHE-ECDSA-AES128-SHA"),
+    ("TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", EC, "ECDHE-ECDSA-AES256-SHA"),
+    ("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", EC, "ECDHE-ECDSA-AES128-SHA256"),
+    ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", RSA, "ECDHE-RSA-AES128-GCM-SHA256"),
+    ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", RSA, "ECDHE-RSA-AES256-GCM-SHA384"),
+    ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305", RSA, "ECDHE-RSA-CHACHA20-POLY1305"),
+    ("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", RSA, "ECDHE-RSA-AES128-SHA"),
+    ("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", RSA, "ECDHE-RSA-AES256-SHA"),
+    ("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", RSA, "ECDHE-RSA-AES128-SHA256"),
+    ("TLS_RSA_WITH_AES_128_GCM_SHA256", RSA, "AES128-GCM-SHA256"),
+    ("TLS_RSA_WITH_AES_256_GCM_SHA384", RSA, "AES256-GCM-SHA384"),
+    ("TLS_RSA_WITH_AES_128_CBC_SHA", RSA, "AES128-SHA"),
+    ("TLS_RSA_WITH_AES_256_CBC_SHA", RSA, "AES256-SHA"),
+    ("TLS_RSA_WITH_AES_128_CBC_SHA256", RSA, "AES128-SHA256"),
+]
+
+
+@pytest.mark.parametrize(("name", "made", "theirs"), CIPHERS, ids=[row[0] for row in CIPHERS])
+async def test_a_cipher_suite_alone(tmp_path: Path, name: str, made: Made, theirs: str) -> None:
+    async with serving(tmp_path, f"cipherSuites: [{name}]", made) as port:
+        told = await shake_hands(port, "a.example.com", client_context(high=V12))
+        assert told.cipher == theirs
+        with pytest.raises(ssl.SSLError):
+            others = ":".join(one for _, _, one in CIPHERS if one != theirs)
+            await shake_hands(port, "a.example.com", client_context(high=V12, ciphers=others + ":@SECLEVEL=0"))
+
+
+async def test_the_order_of_cipher_suites_is_ours(tmp_path: Path) -> None:
+    options = "cipherSuites: [TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"
+    async with serving(tmp_path, options) as port:
+        context = client_context(high=V12, ciphers="ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-GCM-SHA256")
+        assert (await shake_hands(port, "a.example.com", context)).cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
+async def test_suites_of_tls_13_alone_leave_tls_13_alone(tmp_path: Path) -> None:
+    async with serving(tmp_path, "cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_FALLBACK_SCSV]") as port:
+        assert (await shake_hands(port, "a.example.com")).version == "TLSv1.3"
+        with pytest.raises(ssl.SSLError):
+            await shake_hands(port, "a.example.com", client_context(high=V12))
+
+
+CURVES = [
+    ("[CurveP384]", "secp384r1", "prime256v1"),
+    ("[secp521r1]", "secp521r1", "X25519"),
+    ("[X25519]", "X25519", "prime256v1"),
+    ("[secp256r1, x25519]", "prime256v1", "secp384r1"),
+    ("[secp256r1, x25519]", "X25519", "secp521r1"),
+]
+
+
+@pytest.mark.parametrize(("names", "good", "bad"), CURVES)
+@pytest.mark.parametrize("version", [V12, V13])
+async def test_curves(tmp_path: Path, names: str, good: str, bad: str, version: ssl.TLSVersion) -> None:
+    async with serving(tmp_path, f"curvePreferences: {names}", RSA) as port:
+        await shake_hands(port, "a.example.com", client_context(high=version, curve=good))
+        with pytest.raises(ssl.SSLError):
+            await shake_hands(port, "a.example.com", client_context(high=version, curve=bad))
+
+
+ALPN = [
+    ("", ("http/1.1",), "http/1.1"),
+    ("", ("http/1.1", "h2"), "h2"),
+    ("alpnProtocols: [http/1.1]", ("h2", "http/1.1"), "http/1.1"),
+    ("alpnProtocols: [h2]", ("http/1.1",), None),  # as Go: HTTP/1.1 goes without
+    ("", (), None),
+]
+
+
+@pytest.mark.parametrize(("options", "offered", "chosen"), ALPN)
+async def test_alpn(tmp_path: Path, options: str, offered: tuple[str, ...], chosen: str | None) -> None:
+    async with serving(tmp_path, options) as port:
+        assert (await shake_hands(port, "a.example.com", client_context(alpn=offered))).alpn == chosen
+
+
+async def test_no_protocol_in_common(tmp_path: Path) -> None:
+    async with serving(tmp_path, "") as port:
+        with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
+            await shake_hands(port, "a.example.com", client_context(alpn=("spdy/3",)))
+
+
+@pytest.mark.parametrize("version", [V12, V13])
+@pytest.mark.parametrize("is_disabled", [False, True])
+async def test_session_tickets(tmp_path: Path, version: ssl.TLSVersion, is_disabled: bool) -> None:
+    async with serving(tmp_path, f"disableSessionTickets: {str(is_disabled).lower()}") as port:
+        context = client_context(low=version, high=version)
+        assert await resumes(port, context) is not is_disabled
+
+
+async def resumes(port: int, context: ssl.SSLContext) -> bool:
+    """Whether a second connection goes on with the session of the first."""
+
+    def connect(session: ssl.SSLSession | None) -> tuple[ssl.SSLSession | None, bool]:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            with context.wrap_socket(sock, server_hostname="a.example.com", session=session) as tls:
+                tls.sendall(GET)
+                while tls.recv(4096):
+                    pass
+                return tls.session, bool(tls.session_reused)
+
+    session, _ = await asyncio.to_thread(connect, None)
+    if session is None or not session.has_ticket:
+        return False
+    return (await asyncio.to_thread(connect, session))[1]
+
+
+# the type, whether CA files are given; then without, with a strange and with a known certificate: good or not
+CLIENTS = [
+    ("NoClientCert", False, (True, True, True)),
+    ("NoClientCert", True, (True, True, True)),
+    ("RequestClientCert", False, (True, True, True)),
+    ("RequestClientCert", True, (True, True, True)),
+    ("RequireAnyClientCert", False, (False, True, True)),
+    ("RequireAnyClientCert", True, (False, True, True)),
+    ("VerifyClientCertIfGiven", True, (True, False, True)),
+    ("RequireAndVerifyClientCert", True, (False, False, True)),
+    ("", True, (False, False, True)),
+    ("", False, (True, True, True)),
+]
+AUTHORITY = make(common="authority", is_ca=True)
+PAIRS = (None, make("stranger"), make("friend", issuer=AUTHORITY))
+
+
+@pytest.mark.parametrize(("kind", "has_cas", "outcomes"), CLIENTS)
+@pytest.mark.parametrize("version", [V12, V13])
+async def test_client_certificates(
+    tmp_path: Path, kind: str, has_cas: bool, outcomes: tuple[bool, ...], version: ssl.TLSVersion
+) -> None:
+    ca, _ = AUTHORITY.write(tmp_path, "ca")
+    options = f"clientAuth: {{clientAuthType: '{kind}', caFiles: [{ca if has_cas else ''}]}}"
+    async with serving(tmp_path, options) as port:
+        for pair, is_good in zip(PAIRS, outcomes, strict=True):
+            context = client_context(high=version, pair=pair.write(tmp_path, "client") if pair else None)
+            if is_good:
+                answer = await asyncio.to_thread(exchange, port, "a.example.com", GET, context)
+                assert answer.startswith(b"HTTP/1.1 404 ")
+            else:
+                with pytest.raises((ssl.SSLError, ConnectionError)):
+                    await asyncio.to_thread(exchange, port, "a.example.com", GET, context)
