@@ -51,6 +51,7 @@ MIDDLEWARES = Registry(
         "ip_white_list": "ip_allow_list.build_white_list",
         "jwt": "jwt.build",
         "limit": "limit.build",
+        "pass_tls_client_cert": "pass_tls_client_cert.build",
         "rate_limit": "rate_limit.build",
         "redirect_regex": "redirect_regex.build",
         "redirect_scheme": "redirect_scheme.build",

@@ -9,12 +9,13 @@ from trafficcop.tls.names import VERSION_LABELS, cipher_label
 class TLSFacts:
     """Worked out when somebody asks: most connections are never looked at."""
 
-    __slots__ = ("_chain", "_cipher", "_engine", "_subject", "_version", "options", "server_name")
+    __slots__ = ("_chain", "_cipher", "_engine", "_subject", "_version", "notes", "options", "server_name")
 
     def __init__(self, engine: Engine, options: str, server_name: str) -> None:
         self._engine = engine
         self.options = options  # the qualified name of the TLS options in force
         self.server_name = server_name
+        self.notes: dict[object, tuple[tuple[bytes, bytes], ...]] = {}  # what middlewares have made of it
         self._version = ""
         self._cipher = ""
         self._chain: tuple[bytes, ...] | None = None
