@@ -13,6 +13,7 @@ from benches.datagrams import udp
 from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer, write_dynamic
+from benches.streams import tcp
 
 Figures = dict[str, Row]
 NOWHERE = Job(Path(), 0, 0)
@@ -186,5 +187,5 @@ def _routers_of(bench: Bench) -> list[Peer]:
 
 SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     scenario.__name__: scenario
-    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp)
+    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp, tcp)
 }
