@@ -1,4 +1,4 @@
-"""A TCP service between raw clients and scripted servers, without a listener of the real thing."""
+"""TCP between raw clients and scripted servers: a service alone, or a worker with its entry point."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from ssl import SSLContext
 from typing import Any
 
-from tests.loopback import PATIENCE, Client, Scripted, until
+from tests.control.given import compiled, static, told
+from tests.loopback import PATIENCE, Client, Script, Scripted, Visit, until
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.channel import parts_of
 from trafficcop.http.streams import Abortable, ClientStream, StreamHandler
 from trafficcop.server.peer import peer_of
+from trafficcop.store.interface import Store
+from trafficcop.store.local import LOCAL
 from trafficcop.tcp.addresses import parse_address
 from trafficcop.tcp.load_balancer import LoadBalancer, Member, Rotation
 from trafficcop.tcp.server import Server
 from trafficcop.tcp.terms import Relays, Terms
+from trafficcop.worker.runtime import Runtime
 
 
 class Door(asyncio.Protocol):
@@ -155,3 +163,92 @@ def closed_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+class Site:
+    """A worker that serves one entry point, `web`, by one configuration after the other."""
+
+    def __init__(self, runtime: Runtime, port: int) -> None:
+        self.runtime = runtime
+        self.port = port
+        self._version = 0
+        self._clients: list[Client] = []
+
+    def install(self, dynamic: str, given: StaticConfiguration) -> None:
+        plan, report = compiled(dynamic, given)
+        assert not told(report), told(report)
+        self._version += 1
+        linker = self.runtime.linker()
+        for part in parts_of(replace(plan, version=self._version)):
+            linker.add(part)
+        steps = self.runtime.install(linker.finish())
+        for _ in (*linker.clear_up(), *steps):
+            pass
+
+    async def client(self, **options: Any) -> Client:
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, **options)
+        client = Client(reader, writer)
+        self._clients.append(client)
+        return client
+
+    async def ask(self, data: bytes, **options: Any) -> bytes:
+        """Send, and read until the router closes."""
+        client = await self.client(**options)
+        await client.send(data)
+        return await client.rest()
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.abort()
+
+
+ENTRY_POINT = "entryPoints: {web: {address: '127.0.0.1:0'}}"
+
+
+@asynccontextmanager
+async def site(dynamic: str, static_text: str = ENTRY_POINT, store: Store = LOCAL) -> AsyncIterator[Site]:
+    given = static(static_text)
+    runtime = Runtime(given, store=store)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        runtime.listen("web", sock)
+        found = Site(runtime, sock.getsockname()[1])
+        found.install(dynamic, given)
+        await runtime.start()
+        try:
+            yield found
+        finally:
+            found.close()
+            for listener in runtime.listeners.values():
+                await listener.stop_accepting()
+                listener.abort()
+            await runtime.drain()
+
+
+@asynccontextmanager
+async def scripted(*scripts: Script, tls: SSLContext | None = None) -> AsyncIterator[list[Scripted]]:
+    """Servers that run while the context does."""
+    servers = [Scripted(script, tls) for script in scripts]
+    for server in servers:
+        await server.start()
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            await server.stop()
+
+
+def says(word: bytes) -> Script:
+    """A server that waits for a byte, says a word with what it was sent, and closes."""
+
+    async def script(visit: Visit) -> None:
+        data = await visit.reader.read(4096)
+        await visit.send(word + b":" + data)
+
+    return script
+
+
+def balanced(name: str, *servers: Scripted, options: str = "") -> str:
+    """A service of a configuration in YAML."""
+    addresses = ", ".join(f"{{address: '127.0.0.1:{server.port}'}}" for server in servers)
+    return f"{name}: {{loadBalancer: {{servers: [{addresses}]{options}}}}}"

@@ -81,7 +81,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
     "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
     "tcp.serversTransports.*.tls": "TLS to TCP servers",
-    "tcp.services.*.loadBalancer.healthCheck": "health checks of TCP servers",
     "tcp.services.*.loadBalancer.servers.[].tls": "TLS to TCP servers",
     "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }

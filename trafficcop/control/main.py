@@ -29,6 +29,7 @@ from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
+from trafficcop.control.tcp_checks import tcp_checks
 from trafficcop.control.udp_checks import udp_checks
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
@@ -62,7 +63,7 @@ class Control:
         self._launch = launch
         self._directory = directory
         self._report_ready = report_ready
-        self._health = HealthChecks(self._tell_health, (http_checks, udp_checks))
+        self._health = HealthChecks(self._tell_health, (http_checks, tcp_checks, udp_checks))
         self._channel = Channel(directory / "control.sock", self._note_workers, self._health.learn)
         self._metrics = MetricsExport.of(launch.static, self.state, self._channel, directory)
         self._providers = build_providers(launch)

@@ -26,6 +26,7 @@ from trafficcop.control.merge import DEFAULT
 from trafficcop.control.names import is_internal, provider_of, qualify, qualify_all
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.services import MULTI
+from trafficcop.control.tcp_checks import mistakes
 from trafficcop.http.addresses import address_range
 from trafficcop.rules.ast import Node
 from trafficcop.rules.domains import default_priority, domains
@@ -152,6 +153,9 @@ class StreamServices:
                 text = f'address "{server.address}" is not host:port: this server is left out'
                 self._ledger.tell(entry, text, "loadBalancer", "servers", index, "address")
         if isinstance(service, TCPService) and service.load_balancer is not None:
+            if service.load_balancer.health_check is not None:
+                for option, mistake in mistakes(service.load_balancer.health_check):
+                    self._ledger.tell(entry, mistake, "loadBalancer", "healthCheck", option)
             return self._check_transport(entry, service.load_balancer)
         return ""
 

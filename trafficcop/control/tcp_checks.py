@@ -1,0 +1,90 @@
+"""Which servers of TCP services are checked, and how (`pkg/healthcheck/healthcheck_tcp.go`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from trafficcop.config.stream import TCPServer, TCPServerHealthCheck
+from trafficcop.control.health import CheckFailed, Checks, Probe, Schedule
+from trafficcop.control.http_checks import INTERVAL, TIMEOUT, positive
+from trafficcop.plan.model import Plan
+from trafficcop.plan.streams import TCPTransportPlan
+
+LONGEST = 65535  # bytes that are sent or expected; what is longer counts as not given
+
+
+def tcp_checks(plan: Plan) -> Iterator[Checks]:
+    """The checks of every TCP service that has them and that a router uses."""
+    transports = {transport.name: transport for transport in plan.tcp_transports}
+    for service_plan in plan.tcp_services:
+        balancer = service_plan.service.load_balancer
+        if balancer is None or balancer.health_check is None:
+            continue
+        config = balancer.health_check
+        transport = transports[balancer.servers_transport or "default@internal"]
+        probes = {server.address: _probe(server, config, transport) for server in balancer.servers}
+        basis = (config, transport, balancer.servers)
+        yield Checks("tcp", service_plan.name, basis, schedule_of(config), probes)
+
+
+def _probe(server: TCPServer, config: TCPServerHealthCheck, transport: TCPTransportPlan) -> Probe:
+    return TCPProbe(server, config, transport)
+
+
+def schedule_of(config: TCPServerHealthCheck) -> Schedule:
+    """Traefik's defaults stand in for what makes no sense; `mistakes` tells of it."""
+    interval = positive(config.interval, INTERVAL)
+    unhealthy = config.unhealthy_interval
+    return Schedule(
+        interval,
+        interval if unhealthy is None else positive(unhealthy, INTERVAL),
+        positive(config.timeout, TIMEOUT),
+    )
+
+
+def mistakes(config: TCPServerHealthCheck) -> Iterator[tuple[str, str]]:
+    """The options that make no sense: (key, what is wrong). The service is served all the same."""
+    if config.interval.seconds <= 0:
+        yield "interval", "must be greater than zero: 30s is used instead"
+    if config.unhealthy_interval is not None and config.unhealthy_interval.seconds <= 0:
+        yield "unhealthyInterval", "must be greater than zero: 30s is used instead"
+    if config.timeout.seconds <= 0:
+        yield "timeout", "must be greater than zero: 5s is used instead"
+    for key, text in (("send", config.send), ("expect", config.expect)):
+        if len(text.encode()) > LONGEST:
+            yield key, f"longer than {LONGEST} bytes: it is not used"
+
+
+class TCPProbe:
+    """Connects to one server, says what is to be sent and compares what comes back."""
+
+    __slots__ = ("_config", "_server", "_transport")
+
+    def __init__(self, server: TCPServer, config: TCPServerHealthCheck, transport: TCPTransportPlan) -> None:
+        self._server = server
+        self._config = config
+        self._transport = transport
+
+    async def __call__(self) -> None:
+        host, _, port = self._server.address.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]") or "localhost"
+        reader, writer = await asyncio.open_connection(host, self._config.port or port)
+        try:
+            await self._ask(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        send, expect = self._config.send.encode(), self._config.expect.encode()
+        if 0 < len(send) <= LONGEST:
+            writer.write(send)
+            await writer.drain()
+        if not 0 < len(expect) <= LONGEST:
+            return
+        try:
+            answer = await reader.readexactly(len(expect))
+        except asyncio.IncompleteReadError as error:
+            answer = error.partial
+        if answer != expect:
+            raise CheckFailed(f"unexpected health check response: {answer[:32]!r}")
