@@ -63,7 +63,7 @@ PENDING_STATIC: dict[str, str] = {
     "providers.zooKeeper": "the ZooKeeper provider",
     "serversTransport.spiffe": "TLS to servers with SPIFFE",
     "spiffe": "SPIFFE",
-    "tcpServersTransport.tls": "TLS to TCP servers",
+    "tcpServersTransport.tls.spiffe": "TLS to servers with SPIFFE",
     "tracing": "tracing",
 }
 
@@ -80,8 +80,7 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.serversTransports.*.forwardingTimeouts.readIdleTimeout": "HTTP/2 to servers",
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
     "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
-    "tcp.serversTransports.*.tls": "TLS to TCP servers",
-    "tcp.services.*.loadBalancer.servers.[].tls": "TLS to TCP servers",
+    "tcp.serversTransports.*.tls.spiffe": "TLS to servers with SPIFFE",
     "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }
 

@@ -34,7 +34,7 @@ from trafficcop.control.streams import (
     StreamRouter,
 )
 from trafficcop.control.tcp import TCPCompiler, TCPObjects
-from trafficcop.control.transports import read_transports
+from trafficcop.control.transports import read_stream_transports, read_transports
 from trafficcop.control.udp import (
     UDP_MIDDLEWARES,
     UDP_ROUTERS,
@@ -84,6 +84,9 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     certificates.options()
     certificates.certificates()
     transports = read_transports(merged.transports, certificates, pairs, has_spiffe=static.spiffe is not None)
+    stream_transports = read_stream_transports(
+        merged.tcp_transports, certificates, pairs, has_spiffe=static.spiffe is not None
+    )
     options = certificates.errors
     ledger.issues.extend(certificates.issues)
     entry_points = read_entry_points(static)
@@ -99,7 +102,7 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
         tcp_routers=streams.routers,
         tcp_services=streams.services,
         tcp_middlewares=streams.middlewares,
-        tcp_transports=streams.transports,
+        tcp_transports=stream_transports,
     )
     udp = compile_udp(
         UDPObjects(books.udp_routers, books.udp_services, books.udp_middlewares), entry_points, rules, ledger

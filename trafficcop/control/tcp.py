@@ -18,7 +18,7 @@ from trafficcop.control.streams import (
     middleware_error,
     options_name,
 )
-from trafficcop.plan.streams import TCPMiddlewarePlan, TCPRouterPlan, TCPServicePlan, TCPTransportPlan
+from trafficcop.plan.streams import TCPMiddlewarePlan, TCPRouterPlan, TCPServicePlan
 from trafficcop.rules.ast import Matcher, Node
 
 
@@ -39,7 +39,6 @@ class TCPPlans:
     routers: tuple[TCPRouterPlan, ...]
     services: tuple[TCPServicePlan, ...]
     middlewares: tuple[TCPMiddlewarePlan, ...]
-    transports: tuple[TCPTransportPlan, ...]
 
 
 class TCPCompiler:
@@ -75,7 +74,6 @@ class TCPCompiler:
                 for name, entry in objects.middlewares.items()
                 if not entry.is_disabled and not middleware_error(entry)
             ),
-            tuple(TCPTransportPlan(name, transport) for name, transport in objects.transports.items()),
         )
 
     def _routers(self, entry: StreamRouter, tls_options: Mapping[str, str]) -> Iterator[TCPRouterPlan]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
-from trafficcop.config.stream import TCPServer, TCPServerHealthCheck
-from trafficcop.control.health import CheckFailed, Checks, Probe, Schedule
+from trafficcop.config.stream import TCPLoadBalancer, TCPServer, TCPServerHealthCheck
+from trafficcop.control.health import Checks, Probe, Schedule
 from trafficcop.control.http_checks import INTERVAL, TIMEOUT, positive
 from trafficcop.plan.model import Plan
 from trafficcop.plan.streams import TCPTransportPlan
@@ -23,13 +22,18 @@ def tcp_checks(plan: Plan) -> Iterator[Checks]:
             continue
         config = balancer.health_check
         transport = transports[balancer.servers_transport or "default@internal"]
-        probes = {server.address: _probe(server, config, transport) for server in balancer.servers}
+        probes = {server.address: _probe(server, balancer, config, transport) for server in balancer.servers}
         basis = (config, transport, balancer.servers)
         yield Checks("tcp", service_plan.name, basis, schedule_of(config), probes)
 
 
-def _probe(server: TCPServer, config: TCPServerHealthCheck, transport: TCPTransportPlan) -> Probe:
-    return TCPProbe(server, config, transport)
+def _probe(
+    server: TCPServer, balancer: TCPLoadBalancer, config: TCPServerHealthCheck, transport: TCPTransportPlan
+) -> Probe:
+    # How servers are reached is loaded by those who check some.
+    from trafficcop.control.tcp_probe import TCPProbe
+
+    return TCPProbe(server, balancer, config, transport)
 
 
 def schedule_of(config: TCPServerHealthCheck) -> Schedule:
@@ -54,37 +58,3 @@ def mistakes(config: TCPServerHealthCheck) -> Iterator[tuple[str, str]]:
     for key, text in (("send", config.send), ("expect", config.expect)):
         if len(text.encode()) > LONGEST:
             yield key, f"longer than {LONGEST} bytes: it is not used"
-
-
-class TCPProbe:
-    """Connects to one server, says what is to be sent and compares what comes back."""
-
-    __slots__ = ("_config", "_server", "_transport")
-
-    def __init__(self, server: TCPServer, config: TCPServerHealthCheck, transport: TCPTransportPlan) -> None:
-        self._server = server
-        self._config = config
-        self._transport = transport
-
-    async def __call__(self) -> None:
-        host, _, port = self._server.address.rpartition(":")
-        host = host.removeprefix("[").removesuffix("]") or "localhost"
-        reader, writer = await asyncio.open_connection(host, self._config.port or port)
-        try:
-            await self._ask(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        send, expect = self._config.send.encode(), self._config.expect.encode()
-        if 0 < len(send) <= LONGEST:
-            writer.write(send)
-            await writer.drain()
-        if not 0 < len(expect) <= LONGEST:
-            return
-        try:
-            answer = await reader.readexactly(len(expect))
-        except asyncio.IncompleteReadError as error:
-            answer = error.partial
-        if answer != expect:
-            raise CheckFailed(f"unexpected health check response: {answer[:32]!r}")

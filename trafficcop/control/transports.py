@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trafficcop.config.dynamic import ServersTransport
+from trafficcop.config.stream import TCPServersTransport, TCPTransportTLS
 from trafficcop.control.certificates import CertificateChecks, ca_error
 from trafficcop.control.pairs import PairBook
 from trafficcop.plan.model import TransportPlan
+from trafficcop.plan.streams import TCPTransportPlan
 from trafficcop.tls.client import ServerTrust, WrongVersion, client_context
 from trafficcop.tls.names import UnknownName
 
@@ -27,6 +29,32 @@ def read_transports(
         reader = _Reader("" if is_static else provider, base, checks)
         plans[name] = TransportPlan(transport, reader.trust(transport, has_spiffe))
     return plans
+
+
+def read_stream_transports(
+    transports: Mapping[str, TCPServersTransport], checks: CertificateChecks, pairs: PairBook, *, has_spiffe: bool
+) -> tuple[TCPTransportPlan, ...]:
+    """The same for TCP; what is wrong with SPIFFE is told by the services that would need it."""
+    plans = []
+    for name, transport in transports.items():
+        tls = transport.tls
+        if tls is None or tls.spiffe is not None or tls == TCPTransportTLS():
+            plans.append(TCPTransportPlan(name, transport))
+            continue
+        bare, _, provider = name.rpartition("@")
+        is_static = provider == "internal"
+        base: Path = ("tcpServersTransport", "tls") if is_static else ("tcp", "serversTransports", bare, "tls")
+        pairs.note(*tls.root_cas)
+        options = ServersTransport(
+            certificates=tls.certificates,
+            insecure_skip_verify=tls.insecure_skip_verify,
+            peer_cert_uri=tls.peer_cert_uri,
+            root_cas=tls.root_cas,
+            server_name=tls.server_name,
+        )
+        trust = _Reader("" if is_static else provider, base, checks).trust(options, has_spiffe)
+        plans.append(TCPTransportPlan(name, transport, trust))
+    return tuple(plans)
 
 
 class _Reader:

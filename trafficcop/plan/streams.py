@@ -5,6 +5,7 @@ from __future__ import annotations
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.stream import TCPMiddleware, TCPServersTransport, TCPService
 from trafficcop.rules.ast import Node
+from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,8 @@ class TCPMiddlewarePlan:
 
 @dataclass(frozen=True, slots=True)
 class TCPTransportPlan:
+    """A serversTransport, and what it says about TLS with the files read."""
+
     name: str
     transport: TCPServersTransport
+    trust: ServerTrust = DEFAULT_TRUST

@@ -10,8 +10,8 @@ from trafficcop.http.drive import in_task
 from trafficcop.proxy.connect import connect
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Origin
-from trafficcop.proxy.tls import Choose, Security
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.security import Choose, Security
 
 _log = get_logger(__name__)
 

@@ -10,8 +10,8 @@ from trafficcop.proxy.dial import dial
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Limits, Origin
-from trafficcop.proxy.tls import Security
 from trafficcop.tls.client import HTTP11
+from trafficcop.tls.security import Security
 
 
 class Pool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -50,12 +49,6 @@ def _port(text: str, written: str) -> int:
         return socket.getservbyname(written, "tcp")  # Go's dialer takes names too
     except OSError:
         raise ValueError(f"address {text}: unknown port {written!r}") from None
-
-
-async def resolve(host: str) -> list[str]:
-    """The addresses of a name, as the system knows them; OSError if there are none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
 
 
 def endpoint(host: str, port: int) -> Endpoint | None:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+from trafficcop.errors import ProxyError
 from trafficcop.http.relay import RelayEnd, join, nothing
 from trafficcop.http.streams import ClientStream
 from trafficcop.tcp.addresses import Endpoint, endpoint
@@ -21,63 +22,57 @@ class Unreachable(Exception):
     """A server that takes no connection, or none that we trust."""
 
 
-async def forward(server: Server, turns: Turns, stream: ClientStream) -> None:
+def forward(server: Server, turns: Turns, stream: ClientStream) -> None:
     """Join a client with this server, or with the next one that can be reached."""
-    client = stream.transport
-    watch = _Watch(stream.on_closed)
-    client.set_protocol(watch)
+    held = Held(stream.on_closed)
+    held.transport = stream.transport
+    stream.transport.set_protocol(held)
+    stream.transport.pause_reading()
+    server.relays.run(_forward(server, turns, stream, held))
+
+
+async def _forward(server: Server, turns: Turns, stream: ClientStream, client: Held) -> None:
     tried = 0
     while True:
         try:
-            transport, held = await _dial(server, stream)
+            held = await _dial(server, stream)
             break
-        except (Unreachable, OSError) as error:  # TimeoutError is an OSError without words
+        except (Unreachable, ProxyError, OSError) as error:  # TimeoutError is an OSError without words
             reason = str(error) or "timed out"
             _log.error("Error while dialing backend: %s: %s", server.address, reason)
         tried += 1
-        another = None if watch.is_lost else turns.another(server, tried)
+        another = None if client.is_lost else turns.another(server, tried)
         if another is None:
-            client.close()
+            stream.transport.close()
             return
         server = another
-    if watch.is_lost:
-        transport.abort()
-        return
-    _join(server, stream, transport, held)
+    _join(server, stream, client, held)
 
 
-class _Watch(asyncio.Protocol):
-    """The client's protocol until its server is connected."""
-
-    __slots__ = ("_on_closed", "is_lost")
-
-    def __init__(self, on_closed: Callable[[], None]) -> None:
-        self._on_closed = on_closed
-        self.is_lost = False
-
-    def eof_received(self) -> bool:
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost = True
-        self._on_closed()
-
-
-async def _dial(server: Server, stream: ClientStream) -> tuple[asyncio.Transport, Held]:
-    terms = server.terms
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(terms.dial_timeout or None):
+async def _dial(server: Server, stream: ClientStream) -> Held:
+    async with asyncio.timeout(server.terms.dial_timeout or None):
         sock = await connect(server)
     try:
         header = server.header_for(stream.peer, _local(stream.transport))
         if header:
-            await loop.sock_sendall(sock, header)
-        if server.is_tls:
-            return await secure(sock, terms)
-        return await loop.create_connection(Held, sock=sock)
+            await asyncio.get_running_loop().sock_sendall(sock, header)
+        return await hold(server, sock)
     except BaseException:
         sock.close()
         raise
+
+
+async def hold(server: Server, sock: socket.socket) -> Held:
+    """A transport on a connected socket, with TLS if the server speaks it; what it says waits."""
+    held = Held()
+    if server.security is None:
+        await asyncio.get_running_loop().create_connection(lambda: held, sock=sock)
+        return held
+    trust = server.terms.trust
+    if not trust.server_name and not trust.is_unverified:
+        raise Unreachable("TLS: either serverName or insecureSkipVerify must be set on the serversTransport")
+    await server.security.start(sock, held.choose)
+    return held
 
 
 async def connect(server: Server) -> socket.socket:
@@ -106,21 +101,25 @@ async def _open(found: Endpoint, terms: Terms) -> socket.socket:
     return sock
 
 
-async def secure(sock: socket.socket, terms: Terms) -> tuple[asyncio.Transport, Held]:
-    raise Unreachable("TLS to servers does not act yet")
-
-
 class Held(asyncio.Protocol):
-    """The server's protocol before it is joined: it is told to wait as soon as it is there."""
+    """The protocol of either side before the two are joined: it is told to wait, and what it says all the same kept."""
 
-    __slots__ = ("early", "has_ended")
+    __slots__ = ("_on_closed", "early", "has_ended", "is_lost", "transport")
 
-    def __init__(self) -> None:
+    def __init__(self, on_closed: Callable[[], None] = nothing) -> None:
+        self._on_closed = on_closed
+        self.is_lost = False
+        self.transport: asyncio.Transport | None = None
         self.early = b""
         self.has_ended = False
 
+    def choose(self, protocol: str) -> asyncio.Protocol:
+        """Whatever the server speaks, it is relayed."""
+        return self
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).pause_reading()
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.pause_reading()
 
     def data_received(self, data: bytes) -> None:
         self.early += data
@@ -128,6 +127,10 @@ class Held(asyncio.Protocol):
     def eof_received(self) -> bool:
         self.has_ended = True
         return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self._on_closed()
 
 
 def _local(transport: asyncio.Transport) -> tuple[str, int]:
@@ -165,9 +168,16 @@ class StreamEnd(RelayEnd):
         super().connection_lost(exc)
 
 
-def _join(server: Server, stream: ClientStream, transport: asyncio.Transport, held: Held) -> None:
-    client = StreamEnd(stream.transport, server.terms, server.relays, stream.on_closed)
+def _join(server: Server, stream: ClientStream, client: Held, held: Held) -> None:
+    transport = held.transport
+    if transport is None or client.is_lost:
+        stream.transport.close()
+        if transport is not None:
+            transport.abort()
+        return
+    end = StreamEnd(stream.transport, server.terms, server.relays, stream.on_closed)
     other = StreamEnd(transport, server.terms, server.relays, nothing)
-    join(client, other, stream.received, held.early)
-    if held.has_ended and not transport.is_closing() and not other.eof_received():
-        transport.close()
+    join(end, other, stream.received + client.early, held.early)
+    for one, before in ((end, client), (other, held)):
+        if before.has_ended and not one.transport.is_closing() and not one.eof_received():
+            one.transport.close()

@@ -16,6 +16,7 @@ from trafficcop.tcp.detach import detach
 from trafficcop.tcp.stream import End, Joined
 from trafficcop.tcp.terms import Relays, Terms
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.security import Security
 
 _log = get_logger(__name__)
 
@@ -33,13 +34,13 @@ class Turns(Protocol):
 class Server:
     """How to reach it. `address` is as configured; `direct` what to connect to, if that needs no name and no TLS."""
 
-    __slots__ = ("address", "direct", "host", "is_tls", "port", "relays", "terms")
+    __slots__ = ("address", "direct", "host", "port", "relays", "security", "terms")
 
     def __init__(self, address: Address, terms: Terms, relays: Relays, *, is_tls: bool) -> None:
         self.address = address.text
         self.host = address.host
         self.port = address.port
-        self.is_tls = is_tls
+        self.security = Security(terms.trust, "", ()) if is_tls else None
         self.direct = None if is_tls else address.endpoint
         self.terms = terms
         self.relays = relays
@@ -52,8 +53,7 @@ class Server:
                 return
         from trafficcop.tcp.secured import forward  # with TLS and names comes a good deal of code
 
-        stream.transport.pause_reading()
-        self.relays.run(forward(self, turns, stream))
+        forward(self, turns, stream)
 
     def header_for(self, peer: Peer, local: tuple[str, int]) -> bytes:
         """The PROXY header for a client that came to our address `local`; nothing if none is wanted."""

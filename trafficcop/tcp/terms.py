@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from trafficcop.tcp.addresses import resolve
+from trafficcop.config.stream import ProxyProtocol, TCPLoadBalancer
+from trafficcop.plan.streams import TCPTransportPlan
 from trafficcop.tcp.delays import Delays
 from trafficcop.tcp.poller import Poller
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 
 _log = get_logger(__name__)
 
@@ -29,6 +31,7 @@ class Terms:
     keep_alive: int = 15
     termination_delay: float | None = DELAY
     proxy_version: int = 0
+    trust: ServerTrust = DEFAULT_TRUST
 
     def tune(self, sock: socket.socket) -> None:
         """What a socket to a server is set to."""
@@ -39,12 +42,41 @@ class Terms:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, self.keep_alive)
 
 
+def terms_of(options: TCPLoadBalancer, plan: TCPTransportPlan) -> Terms:
+    """A transport, or the default one with the options of the service that transports have replaced."""
+    transport = plan.transport
+    header: ProxyProtocol | None
+    delay: float | None = transport.termination_delay.seconds
+    if options.servers_transport:
+        header = transport.proxy_protocol
+    else:
+        header = options.proxy_protocol
+        if options.termination_delay is not None:
+            delay = options.termination_delay / 1e3
+        elif not delay:
+            delay = Terms.DELAY
+    return Terms(
+        dial_timeout=max(transport.dial_timeout.seconds, 0.0),
+        keep_alive=_keep_alive(transport.dial_keep_alive.seconds),
+        termination_delay=None if delay is None or delay < 0 else delay,
+        proxy_version=0 if header is None else header.version,
+        trust=plan.trust,
+    )
+
+
+def _keep_alive(seconds: float) -> int:
+    """As Go's `net.Dialer.KeepAlive`: 0 is its default, less switches it off."""
+    if seconds < 0:
+        return 0
+    return max(round(seconds), 1) if seconds else 15
+
+
 class Relays:
     """What all streams of a worker share: the poller, and the queues of those that wait."""
 
     __slots__ = ("_delays", "_tasks", "poller", "resolve")
 
-    def __init__(self, resolve: Resolve = resolve) -> None:
+    def __init__(self, resolve: Resolve) -> None:
         self.poller = Poller()
         self.resolve = resolve
         self._delays: dict[float, Delays] = {}

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from trafficcop.config.middlewares import EncodedCharacters
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.messages import Handler, Ready, Request, Route, text_response
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import RouterPlan
+from trafficcop.proxy.names import Names
 from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.pool import Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
@@ -50,7 +52,7 @@ class Linker:
         meters: Meters | None = None,
     ) -> None:
         self.linked = Linked()
-        self._streams = TCPLinker(relays or Relays(), store, self.linked)
+        self._streams = TCPLinker(relays or Relays(Names(Deadlines()).addresses), store, self.linked)
         self._datagrams = UDPLinker(datagram_servers or Servers(), store, self.linked)
         self._tls = TLSLinker(Contexts() if contexts is None else contexts)
         self._meters = LinkMeters(meters, self.linked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterator
 
-from trafficcop.config.stream import ProxyProtocol, TCPLoadBalancer, TCPWeighted
+from trafficcop.config.stream import TCPLoadBalancer, TCPWeighted
 from trafficcop.http.streams import ClientStream, StreamHandler
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.streams import TCPMiddlewarePlan, TCPRouterPlan, TCPServicePlan, TCPTransportPlan
@@ -17,7 +17,7 @@ from trafficcop.tcp.addresses import parse_address
 from trafficcop.tcp.load_balancer import Follower, LoadBalancer, Member, Rotation, Weighted
 from trafficcop.tcp.middleware import InFlightConn, IPAllowList
 from trafficcop.tcp.server import Server
-from trafficcop.tcp.terms import Relays, Terms
+from trafficcop.tcp.terms import Relays, terms_of
 from trafficcop.telemetry.log import get_logger
 from trafficcop.worker.linked import Linked
 
@@ -173,31 +173,3 @@ class TCPLinker:
 def refuse(stream: ClientStream) -> None:
     """What a router leads to that may not serve."""
     stream.refuse()
-
-
-def terms_of(options: TCPLoadBalancer, plan: TCPTransportPlan) -> Terms:
-    """A transport, or the default one with the options of the service that transports have replaced."""
-    transport = plan.transport
-    header: ProxyProtocol | None
-    delay: float | None = transport.termination_delay.seconds
-    if options.servers_transport:
-        header = transport.proxy_protocol
-    else:
-        header = options.proxy_protocol
-        if options.termination_delay is not None:
-            delay = options.termination_delay / 1e3
-        elif not delay:
-            delay = Terms.DELAY
-    return Terms(
-        dial_timeout=max(transport.dial_timeout.seconds, 0.0),
-        keep_alive=_keep_alive(transport.dial_keep_alive.seconds),
-        termination_delay=None if delay is None or delay < 0 else delay,
-        proxy_version=0 if header is None else header.version,
-    )
-
-
-def _keep_alive(seconds: float) -> int:
-    """As Go's `net.Dialer.KeepAlive`: 0 is its default, less switches it off."""
-    if seconds < 0:
-        return 0
-    return max(round(seconds), 1) if seconds else 15

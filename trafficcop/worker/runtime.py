@@ -10,6 +10,7 @@ from pathlib import Path
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.plan.messages import Health
+from trafficcop.proxy.names import Names
 from trafficcop.proxy.pool import Pools
 from trafficcop.server.listener import Listener
 from trafficcop.server.metrics_observer import MetricsObserver
@@ -48,7 +49,7 @@ class Runtime:
         self._store = store
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
-        self._relays = Relays()
+        self._relays = Relays(Names(self._deadlines).addresses)
         self._contexts = Contexts()
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)

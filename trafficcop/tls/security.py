@@ -1,4 +1,4 @@
-"""TLS to one server: the handshake on a connected socket, and what its failures mean for a request."""
+"""TLS to one server: the handshake on a connected socket, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Security:
     def _open(self) -> ClientEndpoint:
         endpoint = self._endpoint
         if endpoint is None:
-            endpoint = self._endpoint = ClientEndpoint(client_context(self._trust, self._protocols), self._name)
+            endpoint = self._endpoint = ClientEndpoint(client_context(self._trust, self._protocols), self._name or None)
         if self._last is not None:
             endpoint.session, self._last = self._last.session, None
         return endpoint
