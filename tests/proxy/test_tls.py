@@ -12,7 +12,7 @@ from tests.loopback import PATIENCE, Scripted, Visit, router, until
 from tests.tls_servers import authority, pair_for, pair_for_uris, server_context
 from trafficcop.config.dynamic import ForwardingTimeouts, LoadBalancer, ServersTransport
 from trafficcop.config.scalars import Duration
-from trafficcop.proxy import tls
+from trafficcop.tls import security
 from trafficcop.tls.client import ServerTrust
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -164,7 +164,7 @@ async def test_a_server_that_closes_instead_of_shaking_hands() -> None:
 
 
 async def test_a_server_that_never_shakes_hands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setattr(security, "HANDSHAKE_SECONDS", 0.05)
 
     async def script(visit: Visit) -> None:
         await visit.closed()
