@@ -13,8 +13,8 @@ from trafficcop.http.messages import Request
 from trafficcop.service.servers import STEPS, Server, whole_weights
 from trafficcop.service.turns import Turns, order_of, reduced, starts_of
 
-_MANY = 8  # servers, of which a strategy looks at
-_SOME = 4
+_MANY = 8  # servers, of which a strategy looks at a few more than one
+_SOME = (0, 1, 2)
 
 
 class Algorithm(Protocol):
@@ -167,8 +167,8 @@ class LeastConnections(OfEligible):
         score = count / (best.weight * best.share)
         servers = self._eligible
         if len(servers) > _MANY:
-            size, chance = len(servers), self._chance
-            servers = [servers[int(chance.random() * size)] for _ in range(_SOME)]
+            size, chance = len(servers), self._chance.random
+            servers = [servers[int(chance() * size)] for _ in _SOME]
         for server in servers:
             other = server.tally.total() / (server.weight * server.share)
             if other < score:
