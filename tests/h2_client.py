@@ -23,7 +23,7 @@ class Answer:
 
     status: int = 0
     fields: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytes = b""
+    body: bytearray = field(default_factory=bytearray)
     trailers: dict[bytes, bytes] = field(default_factory=dict)
     informational: list[int] = field(default_factory=list)
     is_ended: bool = False
