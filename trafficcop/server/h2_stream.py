@@ -114,20 +114,21 @@ class ServerStream(Stream):
 
     def _start(self, head: Head) -> None:
         fields = head.fields
-        refusal = self._judge(head, fields)
-        if refusal is not None:
-            whole = refusal.body.take()
-            self.send_head(refusal, whole or b"", True)
-            return
-        raw_path, mark, query = head.path.partition(b"?")
+        if head.is_odd:
+            refusal = self._judge(head, fields)
+            if refusal is not None:
+                whole = refusal.body.take()
+                self.send_head(refusal, whole or b"", True)
+                return
+        connection = self._connection
         body: Body = EMPTY if self._body is None else self._body
-        request = Request(head.method, raw_path, query if mark else None, fields.headers(), body, self._connection.peer)
+        request = Request(head.method, head.raw_path, head.query, fields.headers(), body, connection.peer)
         self._request = request
         request.version = b"2.0"
         request.authority = head.authority or fields.host or b""
         request.marks = fields.marks
         request.exchange = self
-        listener = self._connection.listener
+        listener = connection.listener
         if self._body is not None:
             self._limit(listener.read_timeout)
         elif listener.write_timeout:
@@ -136,7 +137,7 @@ class ServerStream(Stream):
             request.is_expecting_continue = self._body.is_expected = True
         if head.protocol:
             self._ask_for_tunnel(request)
-        step = self._connection.pipeline.begin(self, request)
+        step = connection.pipeline.begin(self, request)
         if isinstance(step, Answer):
             self._answer = step
             step.follow(self)
@@ -146,15 +147,18 @@ class ServerStream(Stream):
     def on_answer(self, answer: Answer) -> None:
         """The pipeline has an answer that no coroutine waits for."""
         self._answer = None
+        is_holding = self.session.hold_flush()
         try:
             rest = self._connection.pipeline.complete(self, answer)
         except Exception as error:  # ours: the server's connection, which calls us, must not suffer
             self._on_served(error)
-            return
-        if rest is None:
-            self._on_served(None)
         else:
-            self._begin_drive(rest)
+            if rest is None:
+                self._on_served(None)
+            else:
+                self._begin_drive(rest)
+        if is_holding:
+            self.session.release_flush()
 
     def _begin_drive(self, coroutine: Coroutine[Any, Any, None]) -> None:
         drive = self._drive = Drive(self._on_served)
@@ -217,9 +221,13 @@ class ServerStream(Stream):
         else:
             length = len(first) if is_last else response.body.length
         self.sent_size = size = len(first)
-        self.write_head(encode_answer(self.session.encoder, response, length), is_last and not size)
+        block = encode_answer(self.session.encoder, response, length)
+        if is_last and size:
+            self.write_whole(block, first)
+            return
+        self.write_head(block, is_last)
         if size:
-            self.write_data(first, is_last)
+            self.write_data(first, False)
 
     def send_data(self, data: bytes) -> None:
         self.sent_size += len(data)

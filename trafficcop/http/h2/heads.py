@@ -121,39 +121,42 @@ class Head:
     """One field section, sorted. Shared between messages: nothing in it may be changed.
 
     `fault`: why the section is malformed whatever it is for, or "". The pseudo-fields that are missing are b"".
+    `raw_path` and `query` are the halves of `path`; `is_odd`: a request that is not simply to be served.
     """
 
     __slots__ = (
         "authority",
         "fault",
         "fields",
+        "is_judged",
+        "is_odd",
         "is_pseudo",
         "is_too_large",
         "method",
         "path",
         "protocol",
+        "query",
+        "raw_path",
         "scheme",
         "status",
     )
 
-    def __init__(self, fields: list[Field], is_too_large: bool = False) -> None:
+    def __init__(self, pseudo: list[Field], fields: Fields, is_too_large: bool) -> None:
         self.method = self.scheme = self.authority = self.path = self.protocol = b""
         self.status = 0
         self.fault = ""
         self.is_too_large = is_too_large
-        count = 0
-        seen = []
-        for name, value in fields:
-            if name[:1] != b":":
-                break
-            count += 1
-            seen.append(name)
+        self.is_pseudo = bool(pseudo)
+        for name, value in pseudo:
             self._take(name, value)
-        self.is_pseudo = count > 0
-        if len(set(seen)) != count:
+        if len({name for name, _ in pseudo}) != len(pseudo):
             self.fault = "a pseudo-field twice"
-        self.fields = read_fields(tuple(fields[count:]))
-        self.fault = self.fault or self.fields.fault
+        self.fields = fields
+        self.fault = self.fault or fields.fault
+        self.is_judged = False  # as a request, and found good
+        self.raw_path, mark, query = self.path.partition(b"?")
+        self.query: bytes | None = query if mark else None
+        self.is_odd = is_too_large or self.protocol != b"" or fields.complaint != "" or fields.expect != b""
 
     def _take(self, name: bytes, value: bytes) -> None:
         if _has_control(value):
@@ -175,8 +178,13 @@ class Head:
 
     def request_fault(self) -> str:
         """Why this is not the head of a request (RFC 9113 §8.3.1, RFC 8441 §4), or ""."""
-        if self.fault:
-            return self.fault
+        if self.is_judged:
+            return ""
+        fault = self.fault or self._request_fault()
+        self.is_judged = fault == ""
+        return fault
+
+    def _request_fault(self) -> str:
         if self.status or _is_no_token(self.method):
             return "malformed :method"
         if self.method == b"CONNECT":
@@ -219,15 +227,20 @@ def read_fields(fields: tuple[Field, ...]) -> Fields:
     return known
 
 
+NO_FIELDS = Fields(())
+
+
 class HeadDecoder:
     """Blocks of one connection to heads."""
 
-    __slots__ = ("_bomb_size", "_hpack", "_memo")
+    __slots__ = ("_bomb_size", "_hpack", "_memo", "_tails")
 
     def __init__(self, table_limit: int, section_limit: int) -> None:
         self._bomb_size = _BOMB_TABLES * max(table_limit, DEFAULT_TABLE_SIZE)
         self._hpack = HpackDecoder(table_limit, section_limit)
         self._memo: dict[bytes, Head] = {}
+        # What follows the first field, and that field: the same for each path that a client asks for.
+        self._tails: dict[tuple[bytes, Field], tuple[Fields, int]] = {}
 
     def decode(self, block: bytes) -> Head:
         """ConnectionFault: the connection cannot be read any further."""
@@ -236,14 +249,39 @@ class HeadDecoder:
 
     def _decode(self, block: bytes) -> Head:
         hpack = self._hpack
-        fields = hpack.decode(block)
+        first = hpack.decode_first(block)
+        if first and first[-1][0][:1] != b":":
+            fields = self._read_tail(block, first.pop())
+        else:
+            hpack.read_some(block, first, False)  # nothing is left, unless the section is too large already
+            fields = NO_FIELDS
         if hpack.size > self._bomb_size + _BOMB_RATIO * len(block):
             raise ConnectionFault(ENHANCE_YOUR_CALM, "a field section that is far longer than its code")
-        head = Head(fields, hpack.is_too_large)
+        head = Head(first, fields, hpack.is_too_large)
         if hpack.is_changed:
             self._memo.clear()
+            self._tails.clear()
         elif hpack.size <= _KNOWN_SIZE:
             if len(self._memo) >= _MEMO_LIMIT:
                 self._memo.clear()
             self._memo[block] = head
         return head
+
+    def _read_tail(self, block: bytes, first: Field) -> Fields:
+        """The fields from `first` on, which has been read."""
+        hpack = self._hpack
+        key = (block[hpack.at :], first)
+        size = hpack.size
+        if not hpack.is_changed:
+            known = self._tails.get(key)
+            if known is not None and size + known[1] <= _KNOWN_SIZE:
+                hpack.size = size + known[1]
+                return known[0]
+        rest = [first]
+        hpack.read_some(block, rest, False)
+        fields = read_fields(tuple(rest))
+        if not hpack.is_changed and hpack.size <= _KNOWN_SIZE:
+            if len(self._tails) >= _MEMO_LIMIT:
+                self._tails.clear()
+            self._tails[key] = (fields, hpack.size - size)
+        return fields

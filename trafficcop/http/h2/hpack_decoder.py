@@ -24,8 +24,8 @@ class HpackDecoder:
     is_changed: bool = False  # the section read last changed the table
     _entries_size: int = 0
     _gone: int = 0
-    _size: int = 0  # of the section being read
-    _at: int = 0  # where we are in the block
+    size: int = 0  # of the section read last
+    at: int = 0  # where we are in its block
 
     def __init__(self, table_limit: int, section_limit: int) -> None:
         # What we announce is in force once it has been acknowledged: until then, and so for good, the default is fine.
@@ -34,36 +34,47 @@ class HpackDecoder:
         self._section_limit = section_limit
         self._entries: list[Field] = []
 
-    @property
-    def size(self) -> int:
-        """Of the section read last."""
-        return self._size
-
     def decode(self, block: bytes) -> list[Field]:
         """The fields in their order. A section that is too large is read to its end, but not kept."""
         fields: list[Field] = []
+        self._begin(block)
+        self.read_some(block, fields, False)
+        return fields
+
+    def decode_first(self, block: bytes) -> list[Field]:
+        """The pseudo-fields and, if there are others, the first of those; `read_some` reads on from `at`."""
+        fields: list[Field] = []
+        self._begin(block)
+        self.read_some(block, fields, True)
+        return fields
+
+    def _begin(self, block: bytes) -> None:
         self.is_too_large = self.is_changed = False
-        self._size = self._at = 0
-        end = len(block)
-        if end and block[0] & 0xE0 == 0x20:
+        self.size = self.at = 0
+        if block and block[0] & 0xE0 == 0x20:
             self._read_table_sizes(block)
+
+    def read_some(self, block: bytes, fields: list[Field], is_first: bool) -> None:
+        """Read to the end, or, `is_first`, behind the first field that is none of the pseudo-fields."""
+        end = len(block)
         limit = self._section_limit
-        while self._at < end:
-            first = block[self._at]
+        while self.at < end:
+            first = block[self.at]
             if first & 0x80:
-                self._at += 1
+                self.at += 1
                 index = first & 0x7F
                 if index == 0x7F:
                     index = self._read_more(block, index)
                 field = STATIC[index] if 0 < index < FIRST_DYNAMIC else self._dynamic(index)
             else:
                 field = self._read_literal(block, first)
-            self._size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
-            if self._size <= limit:
+            self.size += len(field[0]) + len(field[1]) + ENTRY_OVERHEAD
+            if self.size <= limit:
                 fields.append(field)
             else:
                 self.is_too_large = True
-        return fields
+            if is_first and field[0][:1] != b":":
+                return
 
     def _read_literal(self, block: bytes, first: int) -> Field:
         """A field of which at least the value is spelled out (RFC 7541 §6.2)."""
@@ -74,7 +85,7 @@ class HpackDecoder:
         else:
             mask = 0x0F
         index = first & mask
-        self._at += 1
+        self.at += 1
         if index == mask:
             index = self._read_more(block, index)
         if index == 0:
@@ -88,28 +99,28 @@ class HpackDecoder:
 
     def _read_more(self, block: bytes, value: int) -> int:
         """The rest of an integer that did not fit into its prefix (RFC 7541 §5.1)."""
-        start = at = self._at
+        start = at = self.at
         end = min(len(block), start + _INTEGER_BYTES)
         while at < end:
             byte = block[at]
             value += (byte & 0x7F) << 7 * (at - start)
             at += 1
             if byte < 0x80:
-                self._at = at
+                self.at = at
                 return value
         raise ConnectionFault(COMPRESSION_ERROR, "an integer without end")
 
     def _read_string(self, block: bytes) -> bytes:
-        at = self._at
+        at = self.at
         if at >= len(block):
             raise ConnectionFault(COMPRESSION_ERROR, "a field section is cut off")
         first = block[at]
         length = first & 0x7F
-        self._at = at + 1
+        self.at = at + 1
         if length == 0x7F:
             length = self._read_more(block, length)
-        start = self._at
-        self._at = end = start + length
+        start = self.at
+        self.at = end = start + length
         if end > len(block):
             raise ConnectionFault(COMPRESSION_ERROR, "a field section is cut off")
         raw = block[start:end]
@@ -155,9 +166,9 @@ class HpackDecoder:
 
     def _read_table_sizes(self, block: bytes) -> None:
         """Changes of the table's size, which stand before the first field (RFC 7541 §4.2)."""
-        while self._at < len(block) and block[self._at] & 0xE0 == 0x20:
-            size = block[self._at] & 0x1F
-            self._at += 1
+        while self.at < len(block) and block[self.at] & 0xE0 == 0x20:
+            size = block[self.at] & 0x1F
+            self.at += 1
             if size == 0x1F:
                 size = self._read_more(block, size)
             if size > self._table_limit:

@@ -178,6 +178,9 @@ class HpackEncoder:
     def response_head(self, status: int, lines: bytes) -> bytes:
         """The head of an answer; `lines` as `encode_lines` takes them."""
         coded = _STATUSES.get(status)
+        block = self._memo.get(lines)
+        if coded is not None and block is not None and not self._change:
+            return coded + block
         if coded is None:
             coded = encode_literal(b":status", b"%d" % status, WITHOUT_INDEXING)
             if 100 <= status < 1000:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A block longer than the fields it may hold is none that an encoder makes: nobody reads it to its end.
 _BLOCK_SLACK = 16 * 1024
 
+_ODD_HEADERS = END_HEADERS | PADDED | PRIORITIZED
+
 
 class FrameReader:
     """Reads one connection. ConnectionFault: it cannot be read any further."""
@@ -110,7 +112,10 @@ class FrameReader:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self._is_greeted = True
         if kind == HEADERS:
-            self._take_headers(flags, stream_id, payload)
+            if flags & _ODD_HEADERS == END_HEADERS and stream_id:
+                self._take_section(stream_id, flags, payload)
+            else:
+                self._take_headers(flags, stream_id, payload)
         elif kind == DATA:
             self._take_data(flags, stream_id, payload)
         elif kind == frames.WINDOW_UPDATE:
@@ -200,9 +205,10 @@ class FrameReader:
         session.last_peer_id = stream_id
         if len(session.streams) >= session.terms.max_streams:
             raise StreamFault(stream_id, REFUSED_STREAM, "too many streams at once")
-        fault = head.request_fault()
-        if fault and not head.is_too_large:
-            raise StreamFault(stream_id, PROTOCOL_ERROR, fault)
+        if not head.is_judged and not head.is_too_large:
+            fault = head.request_fault()
+            if fault:
+                raise StreamFault(stream_id, PROTOCOL_ERROR, fault)
         stream = session.owner.accept_stream()
         stream.stream_id = stream_id
         session.streams[stream_id] = stream

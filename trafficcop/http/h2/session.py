@@ -87,7 +87,6 @@ class Session:
         self.encoder = HpackEncoder(terms.encoder_table)
         self._reader = FrameReader(self)
         self._out: list[bytes] = []
-        self._out_size = 0
         self._touched: list[Stream] = []
         self._reset_ids: dict[int, None] = {}
 
@@ -124,7 +123,6 @@ class Session:
         if not out:
             return b""
         self._out = []
-        self._out_size = 0
         return out[0] if len(out) == 1 else b"".join(out)
 
     def resume(self) -> None:
@@ -177,9 +175,24 @@ class Session:
 
     # === what streams do ===
 
+    def hold_flush(self) -> bool:
+        """Ask for no flush until `release_flush`; whether nobody has asked for one yet."""
+        is_first = not self._is_flush_due
+        self._is_flush_due = True
+        return is_first
+
+    def release_flush(self) -> None:
+        """After `hold_flush` said True: write now if no other stream could have something to say in this turn."""
+        self._is_flush_due = False
+        if self._out:
+            if self.streams:
+                self._is_flush_due = True
+                self.owner.flush_soon()
+            else:
+                self.owner.flush()
+
     def emit(self, data: bytes) -> None:
         self._out.append(data)
-        self._out_size += len(data)
         if not self._is_flush_due:
             self._is_flush_due = True
             self.owner.flush_soon()
@@ -202,12 +215,14 @@ class Session:
         """Send what was held back, a frame of each stream in turn."""
         blocked = self.blocked
         is_moving = True
+        flushed = self.taken
         while is_moving and blocked and not self.is_congested:
             is_moving = False
             for stream in list(blocked.values()):
                 if stream.write_queued():
                     is_moving = True
-            if self._out_size >= _FLUSH_SIZE:
+            if self.taken - flushed >= _FLUSH_SIZE:
+                flushed = self.taken
                 self.owner.flush()
 
     def reset_stream(self, stream: Stream, code: int) -> None:

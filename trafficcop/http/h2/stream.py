@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trafficcop.http.h2.faults import CANCEL
-from trafficcop.http.h2.frames import DATA, END_STREAM, headers_frames, pack_head, window_update_frame
+from trafficcop.http.h2.frames import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    headers_frames,
+    pack_head,
+    window_update_frame,
+)
 from trafficcop.http.h2.heads import Head
 from trafficcop.http.h2.patience import DATA_REFUND
 from trafficcop.http.h2.terms import STREAM_WINDOW
@@ -84,6 +92,36 @@ class Stream:
         self.session.emit(headers_frames(self.stream_id, block, is_last, self.session.frame_size))
         if is_last:
             self._end()
+
+    def write_whole(self, block: bytes, body: bytes) -> None:
+        """A head and all of the body, in one piece if it can be."""
+        session = self.session
+        size, block_size = len(body), len(block)
+        if (
+            size > self.send_window
+            or size > session.send_window
+            or size > session.frame_size
+            or block_size > session.frame_size
+            or session.is_congested
+            or self.is_closed
+        ):
+            self.write_head(block, False)
+            self.write_data(body, True)
+            return
+        self.send_window -= size
+        session.send_window -= size
+        number = self.stream_id
+        session.emit(
+            b"".join(
+                (
+                    pack_head(block_size >> 16, block_size & 0xFFFF, HEADERS, END_HEADERS, number),
+                    block,
+                    pack_head(size >> 16, size & 0xFFFF, DATA, END_STREAM, number),
+                    body,
+                )
+            )
+        )
+        self._end()
 
     def write_data(self, data: bytes, is_last: bool) -> None:
         session = self.session
