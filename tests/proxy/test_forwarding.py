@@ -10,7 +10,7 @@ from trafficcop.config.entry_points import EntryPoint, ForwardedHeaders
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.drive import Drive
 from trafficcop.proxy.origin import Limits, Origin
-from trafficcop.proxy.pool import Pools
+from trafficcop.proxy.pools import Pools
 
 START = b"GET / HTTP/1.1\r\nHost: a.test:81\r\n"
 OWN = (b"X-Real-Ip", b"X-Forwarded-Proto", b"X-Forwarded-Port", b"X-Forwarded-Host", b"X-Forwarded-Server")

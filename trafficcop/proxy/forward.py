@@ -13,9 +13,9 @@ from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
 
 # RFC 9110 §9.2.2, and what Go's transport sends again on a connection that turned out to be closed.
-_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 # Methods for which a missing body is said explicitly (RFC 9110 §8.6; net/http).
-_BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
+BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
 _FORWARDED_FOR = b"x-forwarded-for"
 
 
@@ -44,7 +44,7 @@ class Forward:
         connection = self._pool.take()
         if connection is None:
             return self._dial(request, head, rest)
-        if rest is None and request.method in _IDEMPOTENT:
+        if rest is None and request.method in IDEMPOTENT:
             # The server may close an idle connection just when we take it: then once more, on a new one.
             answer: Answer = SecondChance(self._pool, request, head)
         else:
@@ -56,13 +56,14 @@ class Forward:
         connection = await self._pool.dial()
         return await connection.exchange(request, head, rest)
 
+    def encode(self, request: Request, whole: bytes, rest: Body | None) -> bytes:
+        """What is sent first: the head, and all of a body of which there is no `rest`."""
+        if rest is None:
+            return self._encode(request, _framing(request, whole)) + whole
+        return self._encode(request, _stream_framing(request))
+
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""
-        headers = request.headers
-        if request.marks & MANAGED or request.notes is not None:
-            fields = _with_forwarded_for(request)
-        else:
-            fields = headers.encode() + request.peer.forwarded_for
         host = self._host
         query = request.query
         return b"".join(
@@ -73,12 +74,19 @@ class Forward:
                 b" HTTP/1.1\r\nHost: " if query is None else b"?%b HTTP/1.1\r\nHost: " % query,
                 request.authority if host is None else host,
                 b"\r\n",
-                fields,
-                b"" if headers.hop is None else _hop_lines(request),
+                lines_of(request),
+                b"" if request.headers.hop is None else _hop_lines(request),
                 framing,
                 b"\r\n",
             )
         )
+
+
+def lines_of(request: Request) -> bytes:
+    """The fields of a request as lines, with X-Forwarded-For."""
+    if request.marks & MANAGED or request.notes is not None:
+        return _with_forwarded_for(request)
+    return request.headers.encode() + request.peer.forwarded_for
 
 
 class SecondChance(Answer):
@@ -135,7 +143,7 @@ class Rest(Body):
 def _framing(request: Request, whole: bytes) -> bytes:
     if whole:
         return b"Content-Length: %d\r\n" % len(whole)
-    if request.body is not EMPTY or request.method in _BODY_EXPECTED:
+    if request.body is not EMPTY or request.method in BODY_EXPECTED:
         return b"Content-Length: 0\r\n"
     return b""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from time import monotonic
 
 from trafficcop.http.deadlines import NEVER, Deadlines
@@ -44,11 +43,15 @@ class Pool:
             # Whoever waited may have left in the very moment the connection came about.
             connection.abort()
             raise
+        self.adopt(connection)
+        return connection
+
+    def adopt(self, connection: ServerConnection) -> None:
+        """A connection that has just been opened for this pool."""
         if not self.open and not self.origin.unix_path:
             self._names.watch(self.origin.host, self._leave)
         self.open.add(connection)
         self._deadlines.members.add(connection)
-        return connection
 
     def release(self, connection: ServerConnection) -> None:
         """The connection's answer is complete and it may serve again."""
@@ -89,33 +92,3 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool {self.origin} [{len(self.open)} open | {len(self._idle)} idle]>"
-
-
-class Pools:
-    """Every pool of a worker; those whose origin is unchanged are carried over a reload."""
-
-    __slots__ = ("_deadlines", "_names", "_pools")
-
-    def __init__(self, deadlines: Deadlines) -> None:
-        self._deadlines = deadlines
-        self._names = Names(deadlines)
-        self._pools: dict[Hashable, Pool] = {}
-
-    def get(self, origin: Origin, limits: Limits) -> Pool:
-        pool = self._pools.get((origin, limits))
-        if pool is None:
-            pool = self._pools[(origin, limits)] = Pool(origin, limits, self._deadlines, self._names)
-        else:
-            pool.revive()
-        return pool
-
-    def keep_only(self, used: set[Pool]) -> None:
-        """Retire the pools that the configuration in force does not use."""
-        for key, pool in list(self._pools.items()):
-            if pool not in used:
-                pool.retire()
-                del self._pools[key]
-
-    def close(self) -> None:
-        self.keep_only(set())
-        self._names.close()

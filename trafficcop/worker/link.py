@@ -13,7 +13,7 @@ from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import RouterPlan
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.observed import Observed
-from trafficcop.proxy.pool import Pools
+from trafficcop.proxy.pools import Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.router.round_trip import RoundTrip
 from trafficcop.router.sni_check import SNICheck

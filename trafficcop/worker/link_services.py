@@ -17,10 +17,11 @@ from trafficcop.middleware import MIDDLEWARES
 from trafficcop.middleware.context import MiddlewareContext, check_fetchable
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, ServicePlan
-from trafficcop.proxy.forward import Forward, Unforwardable
+from trafficcop.proxy.forward import Forward
+from trafficcop.proxy.forwarders import forwarder
 from trafficcop.proxy.observed import Observed
 from trafficcop.proxy.origin import Limits, Origin
-from trafficcop.proxy.pool import Pools
+from trafficcop.proxy.pools import Pools
 from trafficcop.service.failover import Failover
 from trafficcop.service.hold import Hold
 from trafficcop.service.internal import NoopHandler, PingHandler
@@ -111,9 +112,8 @@ class ServiceLinker:
 
     def _fetch(self, url: str, timeout: float) -> Handler:
         check_fetchable(url)
-        pool = self._pools.get(Origin.of(url), Limits(dial_timeout=timeout, response_header_timeout=timeout))
-        self._linked.pools.add(pool)
-        return Forward(pool, Target("", url))
+        limits = Limits(dial_timeout=timeout, response_header_timeout=timeout)
+        return forwarder(self._pools, self._linked.pools, Target("", url), limits)
 
     # === services ===
 
@@ -204,12 +204,9 @@ class ServiceLinker:
     ) -> Handler:
         target = Target(service, server.url)
         parts = urlsplit(server.url)
-        if parts.scheme.lower() not in ("http", "https"):
-            return Unforwardable(target, parts.scheme)
-        pool = self._pools.get(Origin.of(server.url), limits)
-        self._linked.pools.add(pool)
         host = None if options.pass_host_header else parts.netloc.rpartition("@")[2].encode()
-        return Forward(pool, target, host, parts.path.encode() if server.preserve_path else b"")
+        prefix = parts.path.encode() if server.preserve_path else b""
+        return forwarder(self._pools, self._linked.pools, target, limits, host, prefix)
 
     def _link_control(self, path: str) -> Handler:
         """The API and its kin live in the control process: forward to its Unix socket."""

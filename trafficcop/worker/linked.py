@@ -7,7 +7,7 @@ from typing import Protocol
 
 from trafficcop.http.datagrams import DatagramHandler
 from trafficcop.http.messages import Handler
-from trafficcop.proxy.pool import Pool
+from trafficcop.proxy.pools import AnyPool
 from trafficcop.router.http import HTTPRouter
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.service.hold import Hold
@@ -62,7 +62,7 @@ class Linked:
         self.watched: dict[str, Watched] = {}
         self.watched_streams: list[HasWatchers] = []
         self.holds: dict[str, Hold] = {}
-        self.pools: set[Pool] = set()
+        self.pools: set[AnyPool] = set()
         self.datagrams: dict[str, DatagramHandler] = {}
         self.datagram_servers: set[str] = set()
         self.meters: set[Key] = set()

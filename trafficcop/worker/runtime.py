@@ -11,7 +11,7 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.plan.messages import Health
 from trafficcop.proxy.names import Names
-from trafficcop.proxy.pool import Pools
+from trafficcop.proxy.pools import Pools
 from trafficcop.server.listener import Listener
 from trafficcop.server.metrics_observer import MetricsObserver
 from trafficcop.server.observer import AccessObserver, Observer, Observers

@@ -34,7 +34,7 @@ _ODD_HEADERS = END_HEADERS | PADDED | PRIORITIZED
 class FrameReader:
     """Reads one connection. ConnectionFault: it cannot be read any further."""
 
-    _is_greeted: bool = False  # the first SETTINGS has come
+    is_greeted: bool = False  # the first SETTINGS has come
     _needed: int = 0  # bytes before there is anything to read
     _partial_size: int = 0
     # A field section of which CONTINUATION frames are to come.
@@ -107,10 +107,10 @@ class FrameReader:
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         if self._block_id and (kind != frames.CONTINUATION or stream_id != self._block_id):
             raise ConnectionFault(PROTOCOL_ERROR, "a frame inside a field section")
-        if not self._is_greeted:
+        if not self.is_greeted:
             if kind != frames.SETTINGS or flags & frames.ACK:
                 raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
-            self._is_greeted = True
+            self.is_greeted = True
         if kind == HEADERS:
             if flags & _ODD_HEADERS == END_HEADERS and stream_id:
                 self._take_section(stream_id, flags, payload)

@@ -169,6 +169,11 @@ class Session:
             self.touch(stream)
 
     @property
+    def is_greeted(self) -> bool:
+        """Whether the other side has said its terms."""
+        return self._reader.is_greeted
+
+    @property
     def is_in_head(self) -> bool:
         """Whether a field section has begun to arrive, and its rest has not."""
         return self._reader.is_in_head

@@ -1,0 +1,29 @@
+"""Which forwarder a server's URL needs."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from trafficcop.http.messages import Handler, Target
+from trafficcop.proxy.forward import Forward, Unforwardable
+from trafficcop.proxy.forward_streams import ForwardStreams
+from trafficcop.proxy.origin import Limits, Origin
+from trafficcop.proxy.pools import AnyPool, Pools
+
+
+def forwarder(
+    pools: Pools, used: set[AnyPool], target: Target, limits: Limits, host: bytes | None = None, prefix: bytes = b""
+) -> Handler:
+    """For `target.url`; its pools are noted in `used`. `host` and `prefix`: see `Forward`."""
+    scheme = urlsplit(target.url).scheme.lower()
+    if scheme not in ("http", "https", "h2c") or (scheme == "h2c" and limits.is_http2_disabled):
+        return Unforwardable(target, scheme)
+    origin = Origin.of(target.url)
+    if scheme == "http" or limits.is_http2_disabled:
+        pool = pools.get(origin, limits)
+        used.add(pool)
+        return Forward(pool, target, host, prefix)
+    streams = pools.get_streams(origin, limits)
+    used.add(streams)
+    used.add(streams.plain)
+    return ForwardStreams(streams, Forward(streams.plain, target, host, prefix), target, host, prefix)
