@@ -11,7 +11,8 @@ from tests.tls_servers import authority, pair_for, server_context
 from trafficcop.config.dynamic import ForwardingTimeouts, ServersTransport
 from trafficcop.config.scalars import Duration
 from trafficcop.http.h2 import faults
-from trafficcop.proxy import h1, h2_stream, tls
+from trafficcop.proxy import h1, h2_stream
+from trafficcop.tls import security
 from trafficcop.tls.client import ServerTrust
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -400,7 +401,7 @@ async def test_a_server_that_closes_at_once() -> None:
 
 
 async def test_a_server_that_never_says_its_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setattr(security, "HANDSHAKE_SECONDS", 0.05)
 
     async def script(visit: Visit) -> None:
         await visit.closed()

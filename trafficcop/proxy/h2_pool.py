@@ -7,15 +7,15 @@ import asyncio
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.drive import Wakeup, in_task
-from trafficcop.proxy import tls
 from trafficcop.proxy.dial import dial
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.h2 import H2ServerConnection
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pool
-from trafficcop.proxy.tls import Security
+from trafficcop.tls import security
 from trafficcop.tls.client import H2, HTTP11
+from trafficcop.tls.security import Security
 
 Connection = H2ServerConnection | ServerConnection
 
@@ -132,7 +132,7 @@ class StreamPool:
     async def _adopt(self, connection: H2ServerConnection) -> None:
         """Wait for the server's terms: before them nobody knows how many requests it takes."""
         try:
-            async with asyncio.timeout(tls.HANDSHAKE_SECONDS):
+            async with asyncio.timeout(security.HANDSHAKE_SECONDS):
                 await connection.ready
         except TimeoutError:
             raise ProxyError(Kind.TIMEOUT, "the server does not begin with HTTP/2", is_retryable=True) from None
