@@ -18,6 +18,7 @@ from trafficcop.control.channel import Channel
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
 from trafficcop.control.ejections import Ejections
 from trafficcop.control.file_places import FilePlaces
+from trafficcop.control.given_files import GivenFiles
 from trafficcop.control.health import HealthChecks
 from trafficcop.control.http_checks import http_checks
 from trafficcop.control.launch import Launch
@@ -71,6 +72,7 @@ class Control:
         self._watcher = Watcher(launch.static, self._publish, required=required)
         self._rules = RuleBook()  # what a reload does not change is not parsed again
         self._pairs = PairBook()
+        self._files = GivenFiles(self._publish_again)
         self._generated: Certificate | None = None
         self._told: frozenset[Issue] = frozenset()
         self._stop = asyncio.Event()
@@ -81,6 +83,7 @@ class Control:
         logger.info("Starting provider aggregator")
         tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
+        tasks.append(asyncio.create_task(self._files.run()))
         tasks += self._api()
         if self._metrics is not None:
             tasks += self._metrics.start(self._stop)
@@ -130,11 +133,13 @@ class Control:
     def _publish(
         self, configurations: Mapping[str, DynamicConfiguration], issues: Mapping[str, Sequence[Issue]]
     ) -> None:
+        """What was given may be the same as before: files that it names are read again."""
         told = [qualified(issue, provider) for provider, found in issues.items() for issue in found]
         static, before = self._launch.static, self.state.plan
         compiled, report = compile(
             static, configurations, told, self._places(), self._rules, self._pairs, self._generate
         )
+        self._files.follow(self._pairs.files)
         plan = replace(compiled, version=before.version)
         is_news = not before.version or plan != before
         if is_news:
@@ -148,6 +153,9 @@ class Control:
             self._health.update(plan)
             logger.info("Configuration %d has %d routers", plan.version, len(plan.routers))
         gc.enable()  # off until now: there was no garbage, but much to look at
+
+    def _publish_again(self) -> None:
+        self._publish(self.state.configurations, self.state.issues)
 
     def _generate(self) -> Certificate:
         """The certificate for names that have none, the same for as long as this process lives."""
