@@ -252,6 +252,7 @@ def test_the_schedule(config: ServerHealthCheck, schedule: Schedule) -> None:
     [
         (ServerHealthCheck(path="/h"), []),
         (ServerHealthCheck(mode="grpc", path="http://x/"), []),
+        (ServerHealthCheck(mode="grpc", scheme="https"), ["scheme"]),
         (ServerHealthCheck(mode="tcp"), ["mode"]),
         (ServerHealthCheck(path="http://x/"), ["path"]),
         (

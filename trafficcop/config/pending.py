@@ -76,7 +76,6 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.routers.*.tls.certResolver": "certificates from an authority",
     "http.routers.*.tls.domains": "certificates from an authority",
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
-    "http.services.*.loadBalancer.healthCheck.mode": "health checks of gRPC servers",
     "tcp.serversTransports.*.tls.spiffe": "TLS to servers with SPIFFE",
     "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }

@@ -28,7 +28,11 @@ def http_checks(plan: Plan) -> Iterator[Checks]:
 
 
 def _probe(url: str, config: ServerHealthCheck, transport: TransportPlan) -> Probe:
-    # The client for servers is loaded by those who check some.
+    # The clients for servers are loaded by those who check some.
+    if config.mode == "grpc":
+        from trafficcop.control.grpc_probe import GRPCProbe
+
+        return GRPCProbe(url, config)
     from trafficcop.control.http_probe import HTTPProbe
 
     return HTTPProbe(url, config, transport)
@@ -61,6 +65,8 @@ def mistakes(config: ServerHealthCheck) -> Iterator[tuple[str, str]]:
         yield "timeout", "must be greater than zero: 5s is used instead"
     if config.mode not in ("", "http", "grpc"):
         yield "mode", f'unknown mode "{config.mode}": http is used instead'
+    if config.mode == "grpc" and config.scheme not in ("", "http", "h2c"):
+        yield "scheme", "every check will fail: gRPC servers are asked without TLS, by http or h2c"
     if config.mode != "grpc" and (error := path_error(config.path)):
         yield "path", f"every check will fail: {error}"
     for key, threshold in (
