@@ -44,10 +44,12 @@ def decode_static(given: Document | Mapping[str, Any]) -> Decoded[StaticConfigur
     return Decoded(cast("StaticConfiguration", value), findings.issues(document))
 
 
-def decode_dynamic(given: Document | Mapping[str, Any], *, labels: bool = False) -> Decoded[DynamicConfiguration]:
+def decode_dynamic(
+    given: Document | Mapping[str, Any], *, labels: bool = False, ignores_unknown: bool = False
+) -> Decoded[DynamicConfiguration]:
     """The dynamic configuration, object by object: a broken one is left out, its Issues name it as their `owner`."""
     document = _document(given)
-    findings = Findings(labels)
+    findings = Findings(labels, ignores_unknown=ignores_unknown)
     known = options_by_key(DynamicConfiguration)
     values: dict[str, Any] = {}
     for key, given_section in document.data.items():
@@ -83,7 +85,7 @@ def _protocol(option: Option, given: Any, path: KeyPath, findings: Findings) -> 
         kind = known.get(str(key).lower())
         if kind is None or (findings.labels and kind.not_in_labels):
             near = suggestion(str(key), [item.key for item in known.values()])
-            findings.error((*path, str(key)), f"unknown option{near}")
+            findings.unknown((*path, str(key)), f"unknown option{near}")
         elif kind.name in values:
             findings.error((*path, key), "given twice, in different cases")
         elif objects is not None and objects != "":

@@ -23,16 +23,24 @@ ABSENT = object()
 class Findings:
     """What one pass over a Document found: errors and warnings by path, without positions yet."""
 
-    __slots__ = ("errors", "items", "labels")
+    __slots__ = ("errors", "ignores_unknown", "items", "labels")
 
-    def __init__(self, labels: bool = False) -> None:
+    def __init__(self, labels: bool = False, *, ignores_unknown: bool = False) -> None:
         self.labels = labels
+        self.ignores_unknown = ignores_unknown
         self.errors = 0
         self.items: list[tuple[KeyPath, str, bool, tuple[str, ...]]] = []
 
     def error(self, path: KeyPath, message: str, owner: tuple[str, ...] = ()) -> None:
         self.errors += 1
         self.items.append((path, message, False, owner))
+
+    def unknown(self, path: KeyPath, message: str) -> None:
+        """An option that does not exist: an error, unless the source may have some."""
+        if self.ignores_unknown:
+            self.warn(path, f"{message}, ignored")
+        else:
+            self.error(path, message)
 
     def warn(self, path: KeyPath, message: str) -> None:
         self.items.append((path, message, True, ()))
@@ -98,7 +106,7 @@ class Section:
             if entry is None:
                 advice = removal_advice((*path, str(key)))
                 near = suggestion(str(key), self.known(findings))
-                findings.error((*path, str(key)), advice or f"unknown option {shown(key)}{near}")
+                findings.unknown((*path, str(key)), advice or f"unknown option {shown(key)}{near}")
                 continue
             if value is None:
                 continue

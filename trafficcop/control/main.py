@@ -36,6 +36,7 @@ from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health
 from trafficcop.providers.file import FileProvider
+from trafficcop.providers.rest import RESTProvider
 from trafficcop.store.servers import ServerTable
 from trafficcop.telemetry import log
 from trafficcop.tls.contexts import Certificate
@@ -81,7 +82,8 @@ class Control:
         """Serve until `stop`."""
         await self._channel.start()
         logger.info("Starting provider aggregator")
-        tasks = [asyncio.create_task(self._follow(provider)) for provider in self._providers]
+        tasks = self._rest()
+        tasks += [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
         tasks.append(asyncio.create_task(self._files.run()))
         tasks += self._api()
@@ -201,6 +203,18 @@ class Control:
 
         app = create_app(self.state, self._launch.static)
         return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
+
+    def _rest(self) -> list[asyncio.Task[None]]:
+        """Takes configurations, on a socket of its own: who may read the API may not write."""
+        providers = [provider for provider in self._providers if isinstance(provider, RESTProvider)]
+        if not providers:
+            return []
+        from trafficcop.admin.rest import RESTApp
+        from trafficcop.admin.server import serve
+
+        providers[0].directory = self._directory
+        app = RESTApp(providers[0].put)
+        return [asyncio.create_task(serve(app, str(self._directory / "rest.sock"), self._stop), name="rest")]
 
 
 def qualified(issue: Issue, provider: str) -> Issue:

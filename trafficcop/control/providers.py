@@ -9,6 +9,7 @@ from typing import Protocol
 from trafficcop.control.launch import Launch
 from trafficcop.providers.file import FileProvider
 from trafficcop.providers.message import Message
+from trafficcop.providers.rest import RESTProvider
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +34,26 @@ def _file(launch: Launch) -> Provider | None:
     return FileProvider(options, environ=launch.environ, one_file=one_file)
 
 
+def _rest(launch: Launch) -> Provider | None:
+    return None if launch.static.providers.rest is None else RESTProvider()
+
+
+def _http(launch: Launch) -> Provider | None:
+    options = launch.static.providers.http
+    if options is None:
+        return None
+    # The client is loaded by those who need one.
+    from trafficcop.providers.http import HTTPProvider
+
+    return HTTPProvider(options)
+
+
 # In the order of their start: the file provider first, so that its routes are there before all others (Traefik
 # `pkg/provider/aggregator/aggregator.go`). What is configured but has no line here is told by `config/pending.py`.
 FACTORIES: Mapping[str, Callable[[Launch], Provider | None]] = {
     "file": _file,
+    "rest": _rest,
+    "http": _http,
 }
 
 
