@@ -43,7 +43,6 @@ PENDING_STATIC: dict[str, str] = {
     "metrics.otlp": "push to an OpenTelemetry collector",
     "metrics.prometheus.seedNames": "the names of smaller proxies",
     "metrics.statsD": "push to StatsD",
-    "ocsp": "OCSP stapling",
     "providers.consul": "the Consul provider",
     "providers.consulCatalog": "the Consul Catalog provider",
     "providers.docker": "the Docker provider",

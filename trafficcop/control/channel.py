@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan import frames
-from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, ToControl
+from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, Staple, ToControl
 from trafficcop.plan.model import Plan
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ class Channel:
         self._on_change = on_change
         self._on_health = on_health
         self._outbox = _Outbox()
+        self.staples: dict[str, Staple] = {}  # by certificate; they outlive a plan
         self._sessions: set[_Session] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -81,6 +82,11 @@ class Channel:
     def push_health(self, health: Health) -> None:
         """Say which servers of a service are down, now and to every worker to come."""
         self._outbox.health[health.key] = health
+        self._wake()
+
+    def push_staple(self, staple: Staple) -> None:
+        """Tell every worker, and those to come, what is known of a certificate."""
+        self.staples[staple.certificate] = staple
         self._wake()
 
     def ask(self, question: ReadCounts) -> frozenset[int]:
@@ -189,6 +195,7 @@ class _Session:
         self._writer = writer
         self._sent: _Outbox | None = None
         self._told: dict[tuple[str, str], Health] = {}
+        self._stapled: dict[str, Staple] = {}
 
     async def serve(self) -> None:
         hello = await frames.read(self._reader)
@@ -232,7 +239,14 @@ class _Session:
                 self.news.set()  # a newer plan came in the middle of this one
                 continue
             self._send_health(outbox)
+            self._send_staples()
             await self._writer.drain()
+
+    def _send_staples(self) -> None:
+        for key, staple in self._channel.staples.items():
+            if self._stapled.get(key) is not staple:
+                self._stapled[key] = staple
+                self._writer.write(frames.encode(staple))
 
     def _send_health(self, outbox: _Outbox) -> None:
         for key, health in outbox.health.items():

@@ -28,6 +28,7 @@ from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import STATIC, Places
 from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
+from trafficcop.control.stapling import Stapling
 from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
 from trafficcop.control.tcp_checks import tcp_checks
@@ -74,6 +75,8 @@ class Control:
         self._rules = RuleBook()  # what a reload does not change is not parsed again
         self._pairs = PairBook()
         self._files = GivenFiles(self._publish_again)
+        ocsp = launch.static.ocsp
+        self._stapling = None if ocsp is None else Stapling(ocsp.responder_overrides, self._channel.push_staple)
         self._generated: Certificate | None = None
         self._told: frozenset[Issue] = frozenset()
         self._stop = asyncio.Event()
@@ -86,6 +89,8 @@ class Control:
         tasks += [asyncio.create_task(self._follow(provider)) for provider in self._providers]
         tasks.append(asyncio.create_task(self._watcher.run()))
         tasks.append(asyncio.create_task(self._files.run()))
+        if self._stapling is not None:
+            tasks.append(asyncio.create_task(self._stapling.run()))
         tasks += self._api()
         if self._metrics is not None:
             tasks += self._metrics.start(self._stop)
@@ -142,6 +147,8 @@ class Control:
             static, configurations, told, self._places(), self._rules, self._pairs, self._generate
         )
         self._files.follow(self._pairs.files)
+        if self._stapling is not None:
+            self._stapling.follow((*compiled.certificates, *filter(None, (compiled.tls.default,))))
         plan = replace(compiled, version=before.version)
         is_news = not before.version or plan != before
         if is_news:

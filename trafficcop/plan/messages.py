@@ -65,6 +65,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Staple:
+    """The newest OCSP answer about a certificate, by its id; b"" when there is none any more."""
+
+    certificate: str
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReadCounts:
     """Tell what has changed in the counts since they were asked for last; answered by Counts of the same `turn`."""
 
@@ -112,5 +120,5 @@ class Counts:
     is_last: bool = False
 
 
-ToWorker = PlanPart | Health | ReadCounts
+ToWorker = PlanPart | Health | Staple | ReadCounts
 ToControl = Hello | Ack | Nack | Counts

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from trafficcop.plan import frames
-from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, ToWorker
+from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, Staple, ToWorker
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Channel:
         try:
             while True:
                 message = await frames.read(reader)
-                if isinstance(message, PlanPart | Health | ReadCounts):
+                if isinstance(message, PlanPart | Health | Staple | ReadCounts):
                     yield message
                 else:
                     raise frames.BrokenFrame(f"control sent {type(message).__name__}")

@@ -17,7 +17,7 @@ import uvloop
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.machine import kernel
-from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ReadCounts
+from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ReadCounts, Staple
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry import log
@@ -117,6 +117,8 @@ class _Plans:
         async for message in self._channel.messages():
             if isinstance(message, PlanPart):
                 await self._take(message)
+            elif isinstance(message, Staple):
+                self._runtime.apply_staple(message)
             elif isinstance(message, Health):
                 self._runtime.apply_health(message)
             elif isinstance(message, ReadCounts):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import Deadlines
-from trafficcop.plan.messages import Health
+from trafficcop.plan.messages import Health, Staple
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.pools import Pools
 from trafficcop.server.listener import Listener
@@ -151,6 +151,12 @@ class Runtime:
     def health(self) -> tuple[Health, ...]:
         """What is known of servers that are down."""
         return tuple(self._health.values())
+
+    def apply_staple(self, staple: Staple) -> None:
+        if staple.answer:
+            self._contexts.staples[staple.certificate] = staple.answer
+        else:
+            self._contexts.staples.pop(staple.certificate, None)
 
     def apply_health(self, health: Health) -> None:
         """Some servers went down or came back: for the plan in force, and for those to come."""
