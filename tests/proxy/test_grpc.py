@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
+from tests.live import ask, live
 from tests.loopback import PATIENCE, router
 from tests.tls_servers import authority, pair_for
 from trafficcop.tls.client import ServerTrust
@@ -187,3 +188,28 @@ async def test_no_server_is_unavailable() -> None:
     async with router("h2c://127.0.0.1:1") as loopback:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{loopback.port}") as channel:
             assert (await failure(channel.unary_unary("/test.Echo/Unary")(b"")))[0] == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_grpc_web() -> None:
+    """A browser's call over HTTP/1.1 to a server that is strict about gRPC."""
+    echo = Echo()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((echo.handlers(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    dynamic = f"""
+http:
+  routers: {{r: {{rule: PathPrefix(`/`), service: s, middlewares: [m]}}}}
+  services: {{s: {{loadBalancer: {{servers: [{{url: 'h2c://127.0.0.1:{port}'}}]}}}}}}
+  middlewares: {{m: {{grpcWeb: {{allowOrigins: ['*']}}}}}}
+"""
+    request = "POST /test.Echo/%s\nContent-Type: application/grpc-web+proto\nOrigin: http://a.example.com"
+    message = b"\0\0\0\0\x05hello"
+    async with live(dynamic) as entry:
+        status, fields, body = await ask(entry, request % "Unary", message)
+        assert (status, fields["content-type"], fields["x-begin"]) == (200, "application/grpc-web", "1")
+        assert body.startswith(message + b"\x80")
+        assert body.endswith(b"grpc-message: \r\ngrpc-status: 0\r\nx-bytes-bin: AP8\r\nx-end: 2\r\n")
+        status, fields, body = await ask(entry, request % "Refuse", message)
+        assert (status, fields["grpc-status"], body) == (200, "7", b"\x80\0\0\0\0")
+    await server.stop(None)

@@ -44,6 +44,7 @@ MIDDLEWARES = Registry(
         "encoded_characters": "encoded_characters.build",
         "errors": "errors.build",
         "forward_auth": "forward_auth.build",
+        "grpc_web": "grpc_web.build",
         "headers": "headers.build",
         "in_flight_req": "in_flight_req.build",
         "ip_allow_list": "ip_allow_list.build",
