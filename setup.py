@@ -15,6 +15,11 @@ HOT = [
     *sorted(glob("trafficcop/service/*.py")),
     *sorted(glob("trafficcop/middleware/*.py")),
     *sorted(glob("trafficcop/tcp/*.py")),
+    "trafficcop/tls/client_hello.py",
+    "trafficcop/tls/facts.py",
+    "trafficcop/tls/store.py",
+    "trafficcop/tls/stream.py",
+    "trafficcop/tls/table.py",
     "trafficcop/rules/combine.py",
     "trafficcop/rules/conditions.py",
 ]

@@ -51,7 +51,18 @@ def settle(entries: dict[str, RouterEntry], rules: RuleBook, ledger: Ledger) -> 
                         conflicts.setdefault(name, set()).add(entry_point)
     if not conflicts:
         return entries
+    for entry in entries.values():
+        entry.parents = tuple(name for parent in entry.parents for name in _names_of(parent, entries, conflicts))
     return {entry.name: entry for given in entries.values() for entry in _split(given, conflicts, ledger)}
+
+
+def _names_of(name: str, entries: Mapping[str, RouterEntry], conflicts: Mapping[str, Collection[str]]) -> Iterable[str]:
+    """What a router is called after it was split."""
+    lost = conflicts.get(name, ())
+    if not lost or set(entries[name].entry_points) - set(lost):
+        yield name
+    for entry_point in lost:
+        yield _copy_name(entry_point, name)
 
 
 def _domains(entry: RouterEntry, rules: RuleBook) -> tuple[str, ...] | None:
@@ -64,9 +75,6 @@ def _domains(entry: RouterEntry, rules: RuleBook) -> tuple[str, ...] | None:
 def _split(entry: RouterEntry, conflicts: Mapping[str, Collection[str]], ledger: Ledger) -> Iterable[RouterEntry]:
     lost = conflicts.get(entry.name)
     if lost is None:
-        for parent in entry.parents:
-            for entry_point in conflicts.get(parent, ()):
-                entry.parents = (*entry.parents, _copy_name(entry_point, parent))
         yield entry
         return
     if entry.domains:

@@ -1,0 +1,202 @@
+"""TLS in a compilation: options by router and entry point, conflicts, certificates, what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import make
+from tests.control.given import compiled, dynamic, router, static, told
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.control.pairs import PairBook
+from trafficcop.plan.model import Plan
+from trafficcop.plan.report import Report
+
+SERVICES = "  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}\n"
+OPTIONS = "tls: {options: {one: {minVersion: VersionTLS13}, two: {sniStrict: true}}}\n"
+TWO = "entryPoints: {a: {address: ':443'}, b: {address: ':444'}}"
+
+
+def routers(*lines: str, options: str = OPTIONS, entry_points: str = "") -> tuple[Plan, Report]:
+    text = "http:\n  routers:\n" + "".join(f"    {line}\n" for line in lines) + SERVICES + options
+    return compiled(text, static(entry_points) if entry_points else None)
+
+
+def hosts(plan: Plan) -> dict[str, str]:
+    """The options of each domain, as a worker would have them."""
+    found = {domain: one.tls_options for one in plan.routers if one.is_tls for domain in one.domains or ("*",)}
+    for others in plan.tls.hosts.values():
+        found |= others
+    return found
+
+
+def test_options_are_qualified_and_default_is_nobodys() -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`a.example.com`)', service: s, tls: {options: one}}",
+        "b: {rule: 'Host(`b.example.com`)', service: s, tls: {options: two@file}}",
+        "c: {rule: 'Host(`c.example.com`) || Host(`D.example.com`)', service: s, tls: {options: default}}",
+        "e: {rule: 'PathPrefix(`/`)', service: s, tls: {}}",
+        "f: {rule: 'Host(`f.example.com`)', service: s}",
+    )
+    assert told(report) == []
+    assert hosts(plan) == {
+        "a.example.com": "one@file",
+        "b.example.com": "two@file",
+        "c.example.com": "default",
+        "d.example.com": "default",
+        "*": "default",
+    }
+    assert not router(plan, "f@file").is_tls
+    assert set(plan.tls.options) == {"default", "one@file", "two@file"}
+
+
+def test_one_host_with_two_sets_of_options_gets_the_default_ones() -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`) && PathPrefix(`/a`)', service: s, tls: {options: one}}",
+        "b: {rule: 'Host(`x.example.com`)', service: s, tls: {options: two}}",
+        "c: {rule: 'Host(`y.example.com`)', service: s, tls: {options: two}}",
+    )
+    assert hosts(plan) == {"x.example.com": "default", "y.example.com": "two@file"}
+    for name in ("web-conflicted-a@file", "web-conflicted-b@file"):
+        info = report.routers[name]
+        assert info.status == "warning"
+        assert "conflicting with other routers" in info.errors[0]
+        assert info.using == ("web",)
+    assert "a@file" not in report.routers
+    assert report.routers["c@file"].status == "enabled"
+
+
+def test_a_conflict_is_one_of_an_entry_point() -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`)', service: s, tls: {options: one}, entryPoints: [a, b]}",
+        "b: {rule: 'Host(`x.example.com`)', service: s, tls: {options: two}, entryPoints: [b]}",
+        entry_points=TWO,
+    )
+    assert {(one.name, one.entry_point, one.tls_options) for one in plan.routers} == {
+        ("a@file", "a", "one@file"),
+        ("b-conflicted-a@file", "b", "default"),
+        ("b-conflicted-b@file", "b", "default"),
+    }
+    assert report.routers["a@file"].using == ("a",)
+
+
+def test_the_children_of_a_router_in_conflict_stay_its_children() -> None:
+    plan, _ = routers(
+        "a: {rule: 'Host(`x.example.com`)', tls: {options: one}}",
+        "child: {rule: 'PathPrefix(`/`)', service: s, parentRefs: [a]}",
+        "b: {rule: 'Host(`x.example.com`)', service: s, tls: {options: two}}",
+    )
+    assert [one.name for one in router(plan, "web-conflicted-a@file").children] == ["child@file"]
+
+
+def test_options_need_a_domain() -> None:
+    plan, report = routers("a: {rule: 'PathPrefix(`/`)', service: s, tls: {options: one}}")
+    info = report.routers["web-conflicted-a@file"]
+    assert info.errors == ("no domain found in rule PathPrefix(`/`), the TLS option one@file cannot be applied",)
+    assert info.status == "warning"
+    assert hosts(plan) == {"*": "default"}
+
+
+def test_unknown_options_close_their_hosts() -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`)', service: s, tls: {options: three}}",
+        "b: {rule: 'Host(`y.example.com`)', service: missing, tls: {options: one}}",
+    )
+    assert hosts(plan) == {"x.example.com": "", "y.example.com": "one@file"}
+    assert report.routers["a@file"].errors == ("building router handler: unknown TLS options: three@file",)
+    assert plan.routers == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("cipherSuites: [TLS_FOO]", "invalid CipherSuite: TLS_FOO"),
+        ("curvePreferences: [brainpool]", "invalid CurveID in curvePreferences: brainpool"),
+        ("clientAuth: {clientAuthType: Perhaps}", 'unknown client auth type "Perhaps"'),
+        (
+            "clientAuth: {clientAuthType: VerifyClientCertIfGiven}",
+            "invalid clientAuthType: VerifyClientCertIfGiven, CAFiles is required",
+        ),
+        ("clientAuth: {caFiles: [/nowhere.pem]}", "there is no file /nowhere.pem"),
+    ],
+)
+def test_options_that_cannot_be_met(options: str, error: str) -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`)', service: s, tls: {options: bad}}",
+        options=f"tls: {{options: {{bad: {{{options}}}}}}}\n",
+    )
+    assert report.routers["a@file"].errors == (f"building router handler: building TLS config: {error}",)
+    assert [text for text in told(report) if error in text and text.startswith("dynamic.yml:")]
+    assert "bad@file" not in plan.tls.options
+    assert hosts(plan) == {"x.example.com": ""}
+
+
+def test_the_default_of_several_providers_is_nobodys() -> None:
+    text = "tls: {options: {default: {sniStrict: true}}, stores: {default: {}}}\n"
+    routed = "http:\n  routers: {a: {rule: 'Host(`x.example.com`)', service: s, tls: {}}}\n" + SERVICES + text
+    first, _, _ = dynamic(routed)
+    second, _, _ = dynamic(text)
+    plan, report = compile(static(), {"file": first, "other": second})
+    assert plan.tls.options == {}
+    assert plan.routers == ()
+    assert any("default TLS options defined by several providers: file, other" in text for text in told(report))
+    assert any("default TLS store defined by several providers: file, other" in text for text in told(report))
+
+
+def test_tls_of_an_entry_point_is_for_routers_without_their_own() -> None:
+    plan, _ = routers(
+        "a: {rule: 'Host(`a.example.com`)', service: s}",
+        "b: {rule: 'Host(`b.example.com`)', service: s, tls: {options: two}}",
+        entry_points="entryPoints: {web: {address: ':443', http: {tls: {options: one@file}}}}",
+    )
+    assert hosts(plan) == {"a.example.com": "one@file", "b.example.com": "two@file"}
+
+
+def test_stored_certificates(tmp_path: Path) -> None:
+    a, b, c = make("a.example.com", common="A.example.com"), make("b.example.com", "10.0.0.1"), make("c.example.com")
+    pairs = [made.write(tmp_path, name) for name, made in (("a", a), ("b", b), ("c", c))]
+    stores = ("", ", stores: [default, more]", ", stores: [more]")
+    lines = [f"{{certFile: '{cert}', keyFile: '{key}'{more}}}" for (cert, key), more in zip(pairs, stores, strict=True)]
+    plan, report = compiled("tls: {certificates: [" + ", ".join(lines) + "]}")
+    assert told(report) == []
+    assert [one.names for one in plan.certificates] == [
+        ("a.example.com", "a.example.com"),
+        ("10.0.0.1", "b.example.com"),
+    ]
+    assert plan.certificates[0].chain == a.pem
+    assert b"PRIVATE" not in repr(plan).encode()
+
+
+def test_content_in_place_of_files() -> None:
+    made = make("a.example.com")
+    blocks = ["\n".join("      " + line for line in pem.decode().splitlines()) for pem in (made.pem, made.key_pem)]
+    given = f"tls:\n  certificates:\n  - certFile: |\n{blocks[0]}\n    keyFile: |\n{blocks[1]}\n"
+    plan, report = compiled(given)
+    assert told(report) == []
+    assert [one.names for one in plan.certificates] == [("a.example.com",)]
+
+
+def test_a_broken_default_certificate_is_none(tmp_path: Path) -> None:
+    cert, _ = make("a").write(tmp_path, "a")
+    plan, report = compiled(
+        f"tls: {{stores: {{default: {{defaultCertificate: {{certFile: '{cert}', keyFile: ''}}}}}}}}"
+    )
+    assert plan.tls.is_default_broken
+    assert any(
+        "tls.stores.default.defaultCertificate.keyFile: the private key is missing" in one for one in told(report)
+    )
+
+
+def test_pairs_are_parsed_once_and_forgotten(tmp_path: Path) -> None:
+    cert, key = make("a.example.com").write(tmp_path, "a")
+    text = f"tls: {{certificates: [{{certFile: '{cert}', keyFile: '{key}'}}]}}"
+    configuration, _, _ = dynamic(text)
+    book = PairBook()
+    first, _ = compile(static(), {"file": configuration}, pairs=book)
+    second, _ = compile(static(), {"file": configuration}, pairs=book)
+    assert first.certificates[0] is second.certificates[0]
+    assert book.files == {cert, key}
+    third, _ = compile(static(), {}, pairs=book)
+    assert third.certificates == ()
+    assert book.files == set()
