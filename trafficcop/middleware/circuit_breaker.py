@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import monotonic_ns
 
 from trafficcop.config.middlewares import CircuitBreaker as Configuration
@@ -11,7 +11,7 @@ from trafficcop.http.messages import Handler, Ready, Request, Response, bare_res
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.store.breaker import Breaker, Gate, Metrics, Terms
+from trafficcop.store.breaker import NETWORK_RANGES, Gate, Metrics, Terms
 
 _DEFAULTS = Configuration()
 
@@ -61,19 +61,25 @@ def _terms(config: Configuration) -> Terms:
     # The grammar is loaded by those who have an expression.
     from trafficcop.rules.predicates import Function, parse_predicate
 
+    ranges: set[tuple[int, int]] = set(NETWORK_RANGES)
+
+    def status_ratio(low: int, high: int, of_low: int, of_high: int) -> Callable[[Metrics], float]:
+        ranges.update(((low, high), (of_low, of_high)))
+        return lambda metrics: metrics.status_ratio(low, high, of_low, of_high)
+
     functions: dict[str, Function[Metrics]] = {
         "NetworkErrorRatio": Function((), float, lambda: Metrics.network_error_ratio),
-        "ResponseCodeRatio": Function(
-            (int, int, int, int), float, lambda *ends: lambda metrics: metrics.status_ratio(*ends)
-        ),
+        "ResponseCodeRatio": Function((int, int, int, int), float, status_ratio),
         "LatencyAtQuantileMS": Function((float,), int, lambda quantile: lambda metrics: metrics.latency_at(quantile)),
     }
+    condition = parse_predicate(config.expression, functions)
     return Terms(
-        parse_predicate(config.expression, functions),
+        condition,
         _positive(config.check_period, _DEFAULTS.check_period),
         _positive(config.fallback_duration, _DEFAULTS.fallback_duration),
         _positive(config.recovery_duration, _DEFAULTS.recovery_duration),
         "LatencyAtQuantileMS" in config.expression,
+        tuple(sorted(ranges)),
     )
 
 
@@ -84,4 +90,4 @@ def _positive(duration: int, default: int) -> int:
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     if not 100 <= config.response_code <= 999:  # RFC 9110 §15; net/http panics
         raise ValueError(f"invalid responseCode {config.response_code}")
-    return CircuitBreaker(Breaker(_terms(config)), config.response_code, next)
+    return CircuitBreaker(context.store.gate(context.scope, _terms(config)), config.response_code, next)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from trafficcop.store.windows import LatencyWindow, StatusWindow
 
 _NETWORK_ERRORS = (502, 504)
 _ANY = (0, 1000)
+NETWORK_RANGES = (_ANY, *((status, status + 1) for status in _NETWORK_ERRORS))
 
 
 class Gate(Protocol):
@@ -23,13 +24,24 @@ class Gate(Protocol):
         """An answer is over."""
 
 
+class Statuses(Protocol):
+    """How many answers had which status in the last ten seconds."""
+
+    def add(self, status: int, now: int) -> None: ...
+
+    def count(self, low: int, high: int, now: int) -> int:
+        """The answers with a status from `low` to below `high`."""
+
+    def clear(self) -> None: ...
+
+
 class Metrics:
     """What the conditions of a circuit breaker are about. `now` is the time of the question."""
 
     __slots__ = ("_latencies", "_statuses", "now")
 
-    def __init__(self, *, keeps_latencies: bool = True) -> None:
-        self._statuses = StatusWindow()
+    def __init__(self, statuses: Statuses | None = None, *, keeps_latencies: bool = True) -> None:
+        self._statuses: Statuses = StatusWindow() if statuses is None else statuses
         self._latencies = LatencyWindow() if keeps_latencies else None
         self.now = 0
 
@@ -53,6 +65,9 @@ class Metrics:
 
     def clear(self, now: int) -> None:
         self._statuses.clear()
+        self.clear_latencies(now)
+
+    def clear_latencies(self, now: int) -> None:
         if self._latencies is not None:
             self._latencies.clear(now)
 
@@ -65,64 +80,93 @@ class State(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """When a breaker trips and how long it stays so; durations in nanoseconds."""
+    """When a breaker trips and how long it stays so; durations in nanoseconds.
+
+    `ranges`: the statuses that the condition counts, each from the first number to below the second.
+    """
 
     condition: Callable[[Metrics], bool]
     check_period: int
     fallback: int
     recovery: int
     keeps_latencies: bool = True
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+Cells: TypeAlias = "MutableSequence[int] | memoryview[int]"
+# Where the state of a breaker is kept, number by number.
+STATE, UNTIL, ADMITTED, REFUSED, NEXT_CHECK, CLEARED = range(6)
 
 
 class Breaker:
-    """The state of one circuit breaker."""
+    """The state of one circuit breaker, in `cells`: six numbers that may be anywhere."""
 
-    __slots__ = ("_admitted", "_metrics", "_next_check", "_refused", "_terms", "_until", "state")
+    __slots__ = ("_cells", "_metrics", "_terms")
 
-    def __init__(self, terms: Terms) -> None:
-        self.state = State.STANDBY
+    def __init__(
+        self,
+        terms: Terms,
+        cells: Cells | None = None,
+        statuses: Statuses | None = None,
+    ) -> None:
         self._terms = terms
-        self._metrics = Metrics(keeps_latencies=terms.keeps_latencies)
-        self._next_check: int | None = None
-        self._until = 0
-        self._admitted = 0  # since it recovers
-        self._refused = 0
+        self._cells: Cells = [0] * 6 if cells is None else cells
+        self._metrics = Metrics(statuses, keeps_latencies=terms.keeps_latencies)
+
+    @property
+    def state(self) -> State:
+        return State(self._cells[STATE])
 
     def admit(self, now: int) -> bool:
-        if self.state is State.STANDBY:
+        cells = self._cells
+        if cells[STATE] == State.STANDBY:
             return True
-        if self.state is State.TRIPPED:
-            if now < self._until:
+        if cells[STATE] == State.TRIPPED:
+            if now < cells[UNTIL]:
                 return False
-            self.state = State.RECOVERING
-            self._until = now + self._terms.recovery
-            self._admitted = self._refused = 0
-        if now > self._until:
-            self.state = State.STANDBY
+            cells[UNTIL] = now + self._terms.recovery
+            cells[ADMITTED] = cells[REFUSED] = 0  # since it recovers
+            cells[STATE] = State.RECOVERING
+        if now > cells[UNTIL]:
+            cells[STATE] = State.STANDBY
             return True
         return self._admit_some(now)
 
     def _admit_some(self, now: int) -> bool:
         """The part that passes grows from none to a half while it recovers."""
-        recovery = self._terms.recovery
-        target = 0.5 * (now - self._until + recovery) / recovery
-        admitted = self._admitted + 1
-        if admitted / (admitted + self._refused) < target:
-            self._admitted = admitted
+        cells, recovery = self._cells, self._terms.recovery
+        target = 0.5 * (now - cells[UNTIL] + recovery) / recovery
+        admitted = cells[ADMITTED] + 1
+        if admitted / (admitted + cells[REFUSED]) < target:
+            cells[ADMITTED] = admitted
             return True
-        self._refused += 1
+        cells[REFUSED] += 1
         return False
 
     def record(self, status: int, latency: int, now: int) -> None:
-        metrics = self._metrics
-        metrics.add(status, latency, now)
-        if self._next_check is not None and now <= self._next_check:
-            return
-        self._next_check = now + self._terms.check_period
-        if self.state is State.TRIPPED:
+        self._metrics.add(status, latency, now)
+        if self.is_due(now):
+            self.check(now)
+
+    def note(self, status: int, latency: int, now: int) -> None:
+        """Take an answer down, and no more."""
+        self._metrics.add(status, latency, now)
+
+    def forget_latencies(self, now: int) -> None:
+        self._metrics.clear_latencies(now)
+
+    def is_due(self, now: int) -> bool:
+        """Whether it is time to ask for the condition."""
+        return now > self._cells[NEXT_CHECK]
+
+    def check(self, now: int) -> None:
+        cells, metrics = self._cells, self._metrics
+        cells[NEXT_CHECK] = now + self._terms.check_period
+        if cells[STATE] == State.TRIPPED:
             return
         metrics.now = now
         if self._terms.condition(metrics):
-            self.state = State.TRIPPED
-            self._until = now + self._terms.fallback
+            cells[UNTIL] = now + self._terms.fallback
+            cells[STATE] = State.TRIPPED
+            cells[CLEARED] = now
             metrics.clear(now)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from trafficcop.store.breaker import Gate, Terms
+
 NANOSECONDS = 1_000_000_000
 SOURCES = 65536  # remembered at most
 
@@ -105,6 +107,7 @@ class Store(Protocol):
     def counts(self, scope: str) -> Counts: ...
     def numbers(self, scope: str) -> Numbers: ...
     def tally(self, service: str, url: str) -> Tally: ...
+    def gate(self, scope: str, terms: Terms) -> Gate: ...
     def standing(self, service: str, urls: Sequence[str]) -> Standing: ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from trafficcop.store.breaker import Breaker, Gate, Terms
 from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate, Standing, Tally
 from trafficcop.store.servers import LocalTally, SharedServers, alone
 
@@ -115,6 +116,9 @@ class LocalStore:
 
     def numbers(self, scope: str) -> Numbers:
         return HighestNumbers()
+
+    def gate(self, scope: str, terms: Terms) -> Gate:
+        return Breaker(terms)
 
     def tally(self, service: str, url: str) -> Tally:
         return LocalTally() if self._servers is None else self._servers.tally(service, url)

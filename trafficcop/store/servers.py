@@ -111,6 +111,14 @@ class ServerTable:
         start = self._keys + slot * _KEY
         self.memory[start : start + _KEY] = digest
 
+    def stripe(self, slot: int) -> int:
+        """The number of the lock of a slot."""
+        return 1 + slot % _STRIPES
+
+    def record(self, slot: int) -> memoryview[int]:
+        """The numbers of a slot, for whoever gives them another meaning."""
+        return self.words[slot * _WORDS : (slot + 1) * _WORDS]
+
     # === for those who hold nothing ===
 
     def until(self, service: str, url: str) -> int:
@@ -135,7 +143,7 @@ def _digest(service: str, url: str) -> bytes:
 def _restore(table: ServerTable, slot: int, of_service: int, now: int) -> None:
     if table.words[slot * _WORDS + _UNTIL] <= now:
         return
-    stripe = 1 + of_service % _STRIPES
+    stripe = table.stripe(of_service)
     table.locks.acquire(stripe)
     try:
         table.words[slot * _WORDS + _UNTIL] = now
@@ -196,7 +204,7 @@ class SharedStanding:
         self._holds = holds
         self._servers = [hold.slot * _WORDS for hold in holds]
         self._news = of_service.slot * _WORDS + _NEWS
-        self._stripe = 1 + of_service.slot % _STRIPES
+        self._stripe = table.stripe(of_service.slot)
         self._seen = -1
 
     def has_news(self) -> bool:

@@ -13,6 +13,8 @@ import struct
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from trafficcop.store.breaker import Gate, Terms
+from trafficcop.store.breakers import BreakerTable
 from trafficcop.store.interface import NANOSECONDS, SOURCES, Buckets, Counts, Numbers, Rate, Standing, Tally
 from trafficcop.store.locks import LOCK_SIZE, Locks
 from trafficcop.store.servers import ServerTable, SharedServers
@@ -45,6 +47,7 @@ class SharedMemory:
         self.memory = mmap.mmap(-1, cells + (SOURCES * workers + 1) * 4)
         self.locks = Locks(self.memory, 2 * STRIPES)
         self.servers = ServerTable(workers)
+        self.breakers = BreakerTable(workers)
         view = memoryview(self.memory)
         self.bucket_keys = _Keys(self.memory, _LOCKS)
         self.tokens = view[buckets:counted].cast("d")
@@ -60,6 +63,7 @@ class SharedMemory:
     def bury(self, worker: int) -> None:
         """What a dead worker had under way is over."""
         self.servers.bury(worker)
+        self.breakers.bury(worker)
         end = SOURCES * self.workers
         if self.cells[end]:  # or else pages would be touched that nobody uses
             self.cells[worker : end : self.workers] = memoryview(bytes(SOURCES * 4)).cast("I")
@@ -316,6 +320,9 @@ class SharedStore:
 
     def numbers(self, scope: str) -> Numbers:
         return SharedNumbers(self._memory, scope)
+
+    def gate(self, scope: str, terms: Terms) -> Gate:
+        return self._memory.breakers.gate(self._worker, scope, terms)
 
     def tally(self, service: str, url: str) -> Tally:
         return self._servers.tally(service, url)
