@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benches.backend import HUGE, MIB
 from benches.datagrams import udp
+from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer, write_dynamic
@@ -187,5 +188,5 @@ def _routers_of(bench: Bench) -> list[Peer]:
 
 SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     scenario.__name__: scenario
-    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp, tcp)
+    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp, tcp, http2)
 }

@@ -14,6 +14,7 @@ from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.config.scalars import Duration
 from trafficcop.http.h2 import faults
+from trafficcop.http.h2.terms import STREAM_WINDOW
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 1 << 20
@@ -317,7 +318,7 @@ async def test_an_upload_waits_for_a_slow_server() -> None:
         assert not sending.done()
         (connection,) = loopback.runtime.listeners["web"].connections
         (stream,) = connection.session.streams.values()
-        assert stream.unread <= 512 * 1024
+        assert stream.unread <= STREAM_WINDOW
         go.set()
         await sending
         assert (await client.answer(stream_id)).body == b"ok"

@@ -44,11 +44,11 @@ class ServerStream(Stream):
     _is_tunneling: bool = False  # or asking for it
     is_started: bool = False
     sent_size: int = 0
-    deadline: float = NEVER
 
     def __init__(self, connection: H2Connection) -> None:
         super().__init__(connection.session)
         self._connection = connection
+        self.deadline = NEVER
         self._answer: Answer | None = None
         self._drive: Drive | None = None
 

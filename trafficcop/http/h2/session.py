@@ -28,7 +28,7 @@ from trafficcop.http.h2.stream import Stream
 from trafficcop.http.h2.terms import CONNECTION_WINDOW, Terms
 
 # How much is consumed on all streams together before a window update says so.
-_CREDIT_STEP = CONNECTION_WINDOW // 2
+_CREDIT_STEP = CONNECTION_WINDOW // 4
 # What is written in one go when streams that waited may send again; then the transport has its say.
 _FLUSH_SIZE = 128 * 1024
 # Streams that we have reset, and on which frames may still be on their way (RFC 9113 §5.1).
@@ -64,10 +64,6 @@ class Session:
     is_going_away: bool = False  # we have said which stream is the last one
     is_refused: bool = False  # the other side has said so
     is_extended_connect_allowed: bool = False  # by the server (RFC 8441)
-    initial_window: int = frames.DEFAULT_WINDOW
-    frame_size: int = frames.DEFAULT_FRAME_SIZE  # that we may send
-    send_window: int = frames.DEFAULT_WINDOW
-    receive_window: int = CONNECTION_WINDOW
     peer_max_streams: int = 100  # RFC 9113 §6.5.2: until the other side says, no less than this is sensible
     last_peer_id: int = 0  # of the stream that the other side opened last
     next_id: int = 1  # of the stream that we open next (role of the client)
@@ -80,6 +76,10 @@ class Session:
         self.owner = owner
         self.terms = terms
         self.is_client = terms.is_client
+        self.initial_window: int = frames.DEFAULT_WINDOW
+        self.frame_size: int = frames.DEFAULT_FRAME_SIZE  # that we may send
+        self.send_window: int = frames.DEFAULT_WINDOW
+        self.receive_window: int = CONNECTION_WINDOW
         self.streams: dict[int, Stream] = {}
         self.blocked: dict[int, Stream] = {}  # what windows or the transport hold back
         self.patience = Patience()

@@ -22,8 +22,8 @@ from trafficcop.http.headers import Field
 if TYPE_CHECKING:
     from trafficcop.http.h2.session import Session
 
-# How much a reader takes before the other side may send as much again.
-_CREDIT_STEP = STREAM_WINDOW // 2
+# How much a reader takes before the other side may send as much again: often enough that it need not wait for it.
+_CREDIT_STEP = STREAM_WINDOW // 4
 # A frame this small that a window has cut off is the other side's doing: it earns nothing (`patience.py`).
 _TINY_FRAME = 1024
 
@@ -71,7 +71,6 @@ class Stream:
     is_touched: bool = False  # `settle` is due
     is_congested: bool = False
     left: int = -1  # bytes to come of a body whose length was announced, -1 if it was not
-    receive_window: int = STREAM_WINDOW
     unread: int = 0  # received, but not yet consumed
     _consumed: int = 0  # consumed, but not yet announced
     _queue: list[bytes] | None = None
@@ -82,6 +81,7 @@ class Stream:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.send_window: int = session.initial_window
+        self.receive_window: int = STREAM_WINDOW
 
     # === sending ===
 

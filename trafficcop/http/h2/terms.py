@@ -5,9 +5,9 @@ from __future__ import annotations
 from trafficcop.http.h2 import frames
 
 # What we take of one stream before its reader has read any of it, and of all streams of a connection together: a
-# reader who stops must not stop the others, and nobody can make us hold more than a megabyte (net/http has the same).
-STREAM_WINDOW = 512 * 1024
-CONNECTION_WINDOW = 1024 * 1024
+# reader who stops must not stop the others. Half of it would make an upload stall, and cost half as much again.
+STREAM_WINDOW = 1024 * 1024
+CONNECTION_WINDOW = 2048 * 1024
 
 
 class Terms:
