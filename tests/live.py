@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -66,7 +67,7 @@ Answer = Callable[[int, str, bytes], bytes]
 
 
 @contextlib.asynccontextmanager
-async def backend(answer: Answer, seen: Seen | None = None) -> AsyncIterator[int]:
+async def backend(answer: Answer, seen: Seen | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A server; `answer(n, head, body)` is what it writes to the nth request (of all connections), b"" closes."""
     noted = Seen() if seen is None else seen
     writers: set[asyncio.StreamWriter] = set()
@@ -85,7 +86,7 @@ async def backend(answer: Answer, seen: Seen | None = None) -> AsyncIterator[int
                 writer.write(reply)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live import Seen, ask, backend, live, plain
+from tests.live import Seen, ask, backend, live, plain, routed
 from tests.pieces import Pieces, body_of
 from tests.support import CONTEXT, Origin, build, make_request, run
-from trafficcop.config.middlewares import ForwardAuth
+from tests.tls_servers import authority, pair_for, server_context
+from trafficcop.config.middlewares import ForwardAuth, ForwardAuthTLS
 from trafficcop.config.own import ForwardAuthCache
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
@@ -25,7 +27,7 @@ ADDRESS = "http://auth.example.com:8080/check?a=b"
 def guarded(auth: Handler, next: Handler, **options: Any) -> Handler:
     """The middleware in front of `next`, with `auth` as the auth server."""
     config = ForwardAuth(**{"address": ADDRESS, **options})
-    return build("forward_auth", config, next, replace(CONTEXT, fetch=lambda url, timeout: auth))
+    return build("forward_auth", config, next, replace(CONTEXT, fetch=lambda url, timeout, trust: auth))
 
 
 def fields_of(request: Request) -> dict[str, str]:
@@ -350,7 +352,14 @@ async def test_what_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     ("options", "text"),
     [
         ({"address": ""}, "the address of the auth server is missing"),
-        ({"address": "https://a.example.com"}, "https://a.example.com: TLS to servers is not supported yet"),
+        (
+            {"address": "https://a.example.com", "tls": ForwardAuthTLS(cert="a")},
+            "unable to create client TLS configuration: both TLS cert and key must be defined",
+        ),
+        (
+            {"address": "https://a.example.com", "tls": ForwardAuthTLS(ca="none.pem")},
+            "unable to create client TLS configuration: failed to parse CA",
+        ),
         ({"address": "auth"}, '"auth" is no URL of a server'),
         ({"address": "http://a:b"}, "Port could not be cast to integer value as 'b'"),
         (
@@ -413,3 +422,15 @@ async def test_an_auth_server_that_is_not_there() -> None:
     async with backend(lambda *_: plain(200)) as server, live(ROUTES.format(server=server, auth=1)) as port:
         status, headers, body = await ask(port, "GET /")
         assert (status, headers["content-length"], body) == (500, "0", b"")
+
+
+@pytest.mark.parametrize(("options", "status"), [("ca: {ca}", 200), ("insecureSkipVerify: true", 200), ("", 500)])
+async def test_an_auth_server_with_tls(tmp_path: Path, options: str, status: int) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority().pem)
+    context = server_context(tmp_path, pair_for("127.0.0.1"))
+    async with backend(lambda *_: plain(200), tls=context) as auth, backend(lambda *_: plain(200)) as port:
+        tls = f", tls: {{{options.format(ca=ca)}}}" if options else ""
+        middleware = f"forwardAuth: {{address: 'https://127.0.0.1:{auth}/'{tls}}}"
+        async with live(routed(middleware, port)) as entry:
+            assert (await ask(entry, "GET /"))[0] == status

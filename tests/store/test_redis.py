@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import Origin, build, make_request, run
+from tests.tls_servers import authority, pair_for
 from trafficcop.config.middlewares import RateLimit, RateLimitRedis
 from trafficcop.config.scalars import Duration
 from trafficcop.config.tls import ClientTLS
@@ -25,14 +26,22 @@ PASSWORD = "let-me-in"
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     program = shutil.which("redis-server")
     assert program is not None, "these tests need redis-server: apt-get install redis-server"
+    directory = tmp_path_factory.mktemp("redis")
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            tls_port = other.getsockname()[1]
+    cert_file, key_file = pair_for("127.0.0.1").write(directory, "redis")
+    (directory / "ca.pem").write_bytes(authority().pem)
     arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    arguments += ["--requirepass", PASSWORD, "--dir", str(tmp_path_factory.mktemp("redis"))]
+    arguments += ["--requirepass", PASSWORD, "--dir", str(directory)]
+    arguments += ["--tls-port", str(tls_port), "--tls-cert-file", cert_file, "--tls-key-file", key_file]
+    arguments += ["--tls-ca-cert-file", str(directory / "ca.pem"), "--tls-auth-clients", "optional"]
     process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
     end = time.monotonic() + 15
     while True:
@@ -43,9 +52,14 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None
             assert time.monotonic() < end
             time.sleep(0.01)
-    yield f"127.0.0.1:{port}"
+    yield f"127.0.0.1:{port}", f"127.0.0.1:{tls_port}"
     process.terminate()
     process.wait()
+
+
+@pytest.fixture
+def endpoint(endpoints: tuple[str, str]) -> str:
+    return endpoints[0]
 
 
 @pytest.fixture
@@ -149,7 +163,7 @@ async def test_redis_that_does_not_answer(
         (RateLimitRedis(endpoints=("localhost",)), "address localhost: missing port in address"),
         (RateLimitRedis(endpoints=("localhost:x",)), "address localhost:x: missing port in address"),
         (RateLimitRedis(endpoints=()), "no endpoints"),
-        (RateLimitRedis(tls=ClientTLS()), "TLS to Redis is not supported yet"),
+        (RateLimitRedis(tls=ClientTLS(key="a")), "both TLS cert and key must be defined"),
     ],
 )
 def test_bad_options(config: RateLimitRedis, text: str) -> None:
@@ -164,3 +178,27 @@ def test_bad_options(config: RateLimitRedis, text: str) -> None:
 )
 def test_endpoints(text: str, expected: tuple[str, int]) -> None:
     assert store.split_endpoint(text) == expected
+
+
+PAIR = pair_for("client.example.com")
+
+
+@pytest.mark.parametrize(
+    ("tls", "is_reached"),
+    [
+        (ClientTLS(ca=authority().pem.decode()), True),
+        (ClientTLS(insecure_skip_verify=True), True),
+        (ClientTLS(ca=authority().pem.decode(), cert=PAIR.pem.decode(), key=PAIR.key_pem.decode()), True),
+        (ClientTLS(), False),
+        (ClientTLS(ca=authority("Somebody Else").pem.decode()), False),
+    ],
+)
+async def test_over_tls(endpoints: tuple[str, str], tls: ClientTLS, is_reached: bool) -> None:
+    config = RateLimitRedis(endpoints=(endpoints[1],), password=PASSWORD, tls=tls)
+    buckets = RedisBuckets(config, f"tls{hash(tls)}@file", Rate(1.0, 1, SECOND, 2))
+    if is_reached:
+        assert await buckets.reserve("a") == 0
+        await (await store._client(config)).aclose()
+    else:
+        with pytest.raises(StoreUnavailable):
+            await buckets.reserve("a")

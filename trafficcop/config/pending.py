@@ -65,7 +65,6 @@ PENDING_STATIC: dict[str, str] = {
 }
 
 PENDING_DYNAMIC: dict[str, str] = {
-    "http.middlewares.*.forwardAuth.tls": "TLS to auth servers; an address with https is refused",
     "http.middlewares.*.plugin": "the plugin",
     "http.routers.*.observability.traceVerbosity": "tracing",
     "http.routers.*.observability.tracing": "tracing",

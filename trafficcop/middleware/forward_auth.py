@@ -18,6 +18,7 @@ from trafficcop.middleware.fields import field_name
 from trafficcop.middleware.patterns import Pattern
 from trafficcop.middleware.redirects import found, location_of
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.client import DEFAULT_TRUST, trust_of
 
 _log = get_logger(__name__)
 
@@ -226,7 +227,11 @@ async def _read_in_time(body: Body, limit: int) -> bytes | None:
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:
     if not config.address:
         raise ValueError("the address of the auth server is missing")
-    ask = context.fetch(config.address, ANSWER_SECONDS)
+    try:
+        trust = DEFAULT_TRUST if config.tls is None else trust_of(config.tls)
+    except ValueError as error:
+        raise ValueError(f"unable to create client TLS configuration: {error}") from None
+    ask = context.fetch(config.address, ANSWER_SECONDS, trust)
     pattern = None
     if config.auth_response_headers_regex:
         try:

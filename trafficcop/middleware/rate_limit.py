@@ -19,6 +19,7 @@ from trafficcop.middleware.source import Source, source_criteria
 from trafficcop.store.interface import NANOSECONDS, Buckets, Rate, StoreUnavailable
 from trafficcop.store.redis import RedisBuckets, split_endpoint
 from trafficcop.telemetry.log import get_logger
+from trafficcop.tls.client import trust_of
 
 _log = get_logger(__name__)
 
@@ -95,8 +96,11 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
 
 
 def _redis_buckets(config: RateLimitRedis, name: str, rate: Rate) -> RedisBuckets:
-    if config.tls is not None:  # never a password in the clear where TLS was asked for
-        raise ValueError("creating redis limiter: TLS to Redis is not supported yet")
+    if config.tls is not None:
+        try:
+            trust_of(config.tls)
+        except ValueError as error:
+            raise ValueError(f"creating redis limiter: {error}") from None
     if not config.endpoints:
         raise ValueError("creating redis limiter: no endpoints")
     for endpoint in config.endpoints:

@@ -7,11 +7,14 @@ it, so that both may ask the same server.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from trafficcop.config.middlewares import RateLimitRedis
+from trafficcop.config.scalars import FileOrContent
+from trafficcop.config.tls import ClientTLS
 from trafficcop.store.interface import NANOSECONDS, Rate, StoreUnavailable
 
 # The client library is imported when first needed: who has no Redis does not pay for it.
@@ -72,7 +75,7 @@ async def _client(config: RateLimitRedis) -> Any:
 
 def _make_client(config: RateLimitRedis) -> Any:
     """A client that connects when it is first asked; several endpoints are a cluster, as in Traefik."""
-    from redis.asyncio import BlockingConnectionPool, Redis
+    from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
     from redis.asyncio.cluster import ClusterNode, RedisCluster
 
     # The library has one limit for both ways.
@@ -83,20 +86,54 @@ def _make_client(config: RateLimitRedis) -> Any:
         "socket_timeout": max(timeouts) if min(timeouts) > 0 else None,
         "socket_connect_timeout": config.dial_timeout.seconds if config.dial_timeout > 0 else 5.0,
     }
+    connection_class: type[Connection] = Connection
+    if config.tls is not None:
+        connection_class = SSLConnection
+        options |= _tls_options(config.tls)
     size = min(size for size in (config.pool_size, config.max_active_conns, _MOST) if size > 0)
     addresses = [split_endpoint(endpoint) for endpoint in config.endpoints]
     if len(addresses) > 1:
         nodes = [ClusterNode(host, port) for host, port in addresses]
-        return RedisCluster(startup_nodes=nodes, max_connections=size, **options)
+        return RedisCluster(startup_nodes=nodes, max_connections=size, ssl=config.tls is not None, **options)
     host, port = addresses[0]
     # Who comes when all connections are busy waits for one, but not for longer than an answer may take.
     pool = BlockingConnectionPool(
-        host=host, port=port, db=config.db, max_connections=size, timeout=max(*timeouts, 1.0), **options
+        connection_class=connection_class,
+        host=host,
+        port=port,
+        db=config.db,
+        max_connections=size,
+        timeout=max(*timeouts, 1.0),
+        **options,
     )
     return Redis(connection_pool=pool)
 
 
 _MOST = 100
+_files: list[int] = []  # that hold what a configuration says itself, for as long as somebody may connect
+
+
+def _tls_options(given: ClientTLS) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "ssl_cert_reqs": "none" if given.insecure_skip_verify else "required",
+        "ssl_check_hostname": not given.insecure_skip_verify,
+    }
+    if given.ca:
+        options["ssl_ca_data"] = FileOrContent(given.ca).read().decode()
+    if given.cert:
+        options["ssl_certfile"] = _path_of(FileOrContent(given.cert))
+        options["ssl_keyfile"] = _path_of(FileOrContent(given.key))
+    return options
+
+
+def _path_of(given: FileOrContent) -> str:
+    """The library reads files only: a text gets one that nobody else can see."""
+    if given.is_path:
+        return str(given)
+    file = os.memfd_create("redis")
+    os.write(file, given.read())
+    _files.append(file)
+    return f"/proc/self/fd/{file}"
 
 
 def split_endpoint(endpoint: str) -> tuple[str, int]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ssl
 import warnings
 from dataclasses import field
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from trafficcop.config.lazy import dataclass
+from trafficcop.config.scalars import FileOrContent
 from trafficcop.tls.contexts import load_pair
 from trafficcop.tls.names import VERSIONS, ciphers_of
 
@@ -45,6 +46,53 @@ class WrongVersion(ValueError):
 DEFAULT_TRUST = ServerTrust()
 
 _contexts: WeakValueDictionary[tuple[ServerTrust, tuple[str, ...]], ssl.SSLContext] = WeakValueDictionary()
+
+
+class Client(Protocol):
+    """The `tls` section of what Traefik asks itself: `forwardAuth.tls`, `rateLimit.redis.tls` (`pkg/types/tls.go`)."""
+
+    @property
+    def ca(self) -> str: ...
+    @property
+    def cert(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def insecure_skip_verify(self) -> bool: ...
+
+
+def trust_of(given: Client) -> ServerTrust:
+    """With the files read. ValueError with what is wrong."""
+    roots: tuple[str, ...] | None = None
+    pairs: tuple[tuple[bytes, bytes], ...] = ()
+    try:
+        if given.ca:
+            roots = (FileOrContent(given.ca).read().decode(),)
+            if not _is_bundle(roots[0]):
+                raise ValueError("failed to parse CA")
+        if bool(given.cert) != bool(given.key):
+            raise ValueError("both TLS cert and key must be defined")
+        if given.cert:
+            pairs = ((FileOrContent(given.cert).read(), FileOrContent(given.key).read()),)
+        trust = ServerTrust(roots, pairs, is_unverified=given.insecure_skip_verify)
+        client_context(trust, ())
+    except OSError as error:
+        raise ValueError(_words(error)) from None
+    return trust
+
+
+def _is_bundle(text: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        return False
+    return True
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"the certificates cannot be used: {error.reason or error}"
+    return f"cannot read {error.filename}: {error.strerror}"
 
 
 def client_context(trust: ServerTrust, protocols: tuple[str, ...]) -> ssl.SSLContext:

@@ -29,6 +29,7 @@ from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
+from trafficcop.tls.client import ServerTrust
 from trafficcop.worker.link_balancer import BalancerLinker
 from trafficcop.worker.link_meters import LinkMeters
 from trafficcop.worker.link_pairs import link_failover, link_mirroring
@@ -111,9 +112,9 @@ class ServiceLinker:
         context = MiddlewareContext(name, self.service, self.middleware, self._store, self._fetch, scope)
         return MIDDLEWARES[key](config, context, next)
 
-    def _fetch(self, url: str, timeout: float) -> Handler:
+    def _fetch(self, url: str, timeout: float, trust: ServerTrust) -> Handler:
         check_fetchable(url)
-        limits = Limits(dial_timeout=timeout, response_header_timeout=timeout)
+        limits = Limits(dial_timeout=timeout, response_header_timeout=timeout, trust=trust)
         return forwarder(self._pools, self._linked.pools, Target("", url), limits)
 
     # === services ===
