@@ -45,9 +45,13 @@ def is_wanted(item: Object, query: Query, *, searched: Sequence[str], is_router:
     if status and item["status"].casefold() != status.casefold():
         return False
     search = query.get("search", "").lower()
-    if search and not any(search in item.get(key, "").lower() for key in searched):
+    if search and not any(search in text.lower() for key in searched for text in _texts(item.get(key, ""))):
         return False
     return not is_router or (_has_service(item, query) and _has_middleware(item, query))
+
+
+def _texts(value: str | list[str]) -> Sequence[str]:
+    return (value,) if isinstance(value, str) else value
 
 
 def _has_service(item: Object, query: Query) -> bool:
@@ -88,6 +92,14 @@ MIDDLEWARE_KEYS: Mapping[str, SortKey] = {
     "provider": _member("provider"),
     "status": _member("status"),
 }
+CERTIFICATE_KEYS: Mapping[str, SortKey] = {
+    "cn": _member("commonName"),
+    "name": _member("commonName"),
+    "status": _member("status"),
+    "issuer": lambda item: item.get("issuerOrg") or item.get("issuerCN", ""),
+    "validUntil": _member("notAfter"),
+}
+CERTIFICATE_TEXTS = ("commonName", "issuerOrg", "issuerCN", "sans")
 
 
 def arranged(items: Sequence[Object], query: Query, keys: Mapping[str, SortKey]) -> list[Object]:

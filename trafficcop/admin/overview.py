@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from trafficcop.admin.certificates import certificates
 from trafficcop.admin.representations import Object
 from trafficcop.config.observability import Metrics, Tracing
 from trafficcop.config.providers import Providers
@@ -44,7 +45,7 @@ def overview(report: Report, static: StaticConfiguration, providers: Sequence[st
         "http": _sections(report.routers, report.services, report.middlewares),
         "tcp": _sections(report.tcp_routers, report.tcp_services, report.tcp_middlewares),
         "udp": _sections(report.udp_routers, report.udp_services, report.udp_middlewares or None),
-        "certificates": {"total": 0, "warnings": 0, "errors": 0},
+        "certificates": _certificates(report),
         "features": {
             "tracing": _tracing(static.tracing),
             "metrics": _metrics(static.metrics),
@@ -54,6 +55,11 @@ def overview(report: Report, static: StaticConfiguration, providers: Sequence[st
     if names := provider_names(static.providers, providers):
         shown["providers"] = names
     return shown
+
+
+def _certificates(report: Report) -> Object:
+    statuses = [shown["status"] for shown in certificates(report.certificates).values()]
+    return {"total": len(statuses), "warnings": statuses.count("warning"), "errors": statuses.count("expired")}
 
 
 def _sections(

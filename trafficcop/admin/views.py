@@ -15,6 +15,7 @@ from starlette.responses import Response
 from trafficcop import __version__
 from trafficcop.admin import lists
 from trafficcop.admin import representations as shown
+from trafficcop.admin.certificates import certificates
 from trafficcop.admin.overview import overview
 from trafficcop.admin.representations import Object
 from trafficcop.admin.state_view import StateView
@@ -123,10 +124,12 @@ class Views:
         return self._entry_point(name)
 
     def certificates(self, request: Request) -> Response:
-        return self._page([], query_of(request))
+        items = list(certificates(self._state.report.certificates).values())
+        return self._list(items, query_of(request), lists.CERTIFICATE_KEYS, lists.CERTIFICATE_TEXTS, is_router=False)
 
     def certificate(self, request: Request, identifier: str) -> Response:
-        return self._one("certificateID", "certificate", identifier, {}, self._named_entry_point)
+        infos = certificates(self._state.report.certificates)
+        return self._one("certificateID", "certificate", identifier, infos, lambda name, shown: shown)
 
     # === routers, services, middlewares ===
 

@@ -72,6 +72,11 @@ class CertificateChecks:
                     text = "defaultGeneratedCert is ignored: there is a defaultCertificate"
                     self.tell(provider, (*where, "defaultGeneratedCert"), text, is_warning=True)
 
+    def chains(self) -> tuple[bytes, ...]:
+        """Of the certificates that users gave to serve with, each once."""
+        given = self.stored if self.default is None else [*self.stored, self.default]
+        return tuple(dict.fromkeys(certificate.chain for certificate in given))
+
     def default_or(self, generate: Callable[[], Certificate] | None) -> Certificate | None:
         """The certificate for names without one."""
         return self.default if generate is None or self.default is not None or self.is_default_broken else generate()

@@ -121,7 +121,7 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
         udp_services=udp.services,
         udp_middlewares=udp.middlewares,
     )
-    return plan, report(books, ledger.issues, plan.services)
+    return plan, replace(report(books, ledger.issues, plan.services), certificates=certificates.chains())
 
 
 def _tcp_objects(books: Books, merged: Merged) -> TCPObjects:

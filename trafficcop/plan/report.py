@@ -58,3 +58,4 @@ class Report:
     udp_services: Mapping[str, ServiceInfo] = field(default_factory=dict)
     udp_middlewares: Mapping[str, MiddlewareInfo] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
+    certificates: tuple[bytes, ...] = ()  # PEM chains that users gave for serving
