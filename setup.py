@@ -14,6 +14,7 @@ HOT = [
     *sorted(glob("trafficcop/router/*.py")),
     *sorted(glob("trafficcop/service/*.py")),
     *sorted(glob("trafficcop/middleware/*.py")),
+    *sorted(glob("trafficcop/udp/*.py")),
     *sorted(glob("trafficcop/tcp/*.py")),
     "trafficcop/tls/client_hello.py",
     "trafficcop/tls/facts.py",

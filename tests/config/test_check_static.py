@@ -88,6 +88,12 @@ def test_nothing_to_say(text: str):
             "entryPoints.w.http3.advertisedPort",
             "-1 is negative",
         ),
+        (
+            "entryPoints: {w: {address: ':53/udp', udp: {timeout: 0}}}",
+            "1:45",
+            "entryPoints.w.udp.timeout",
+            "0s must be greater than zero",
+        ),
         ("core: {defaultRuleSyntax: v1}", "1:8", "core.defaultRuleSyntax", "'v1'"),
         ("api: {basePath: 'a b'}", "1:7", "api.basePath", "not an absolute URL path"),
         ("workers: -2", "1:1", "workers", "cannot be negative"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.instance import PATIENCE, Instance, free_port, until
+from tests.process.instance import PATIENCE, Instance, free_port, get, until
 
 ADDRESS = bytes([192, 0, 2, 53])
 
@@ -144,6 +145,84 @@ def test_it_stops_with_sessions_open(dns: tuple[Instance, int]) -> None:
     client.close()
     instance.signal(signal.SIGTERM)
     assert instance.wait() == 0
+
+
+class Patient(NameServer):
+    """Answers health checks when it is well, and everything else with its name."""
+
+    def __init__(self, name: bytes) -> None:
+        self.name = name
+        self.is_well = True
+        super().__init__()
+
+    def _serve(self) -> None:
+        while True:
+            data, sender = self.sock.recvfrom(65536)
+            if not data:
+                return
+            if data != b"\xfe?" or self.is_well:
+                self.sock.sendto(b"well" if data == b"\xfe?" else self.name, sender)
+
+
+def test_servers_are_checked_and_sessions_move(tmp_path: Path) -> None:
+    first, second = Patient(b"first"), Patient(b"second")
+    port, inside = free_port(), free_port()
+    config = tmp_path / "static.yml"
+    config.write_text(
+        "workers: 2\napi: {insecure: true}\n"
+        "udp:\n  routers: {r: {service: s}}\n  services: {s: {loadBalancer: {servers:"
+        f" [{{address: '127.0.0.1:{first.port}'}}, {{address: '127.0.0.1:{second.port}'}}],"
+        ' healthCheck: {payload: "\\xfe?", expect: well, interval: 20ms, timeout: 200ms}}}}\n'
+        f"entryPoints: {{dns: {{address: '127.0.0.1:{port}/udp'}}, traefik: {{address: '127.0.0.1:{inside}'}}}}\n"
+    )
+    instance = Instance(config)
+
+    def status() -> dict[str, str]:
+        shown: dict[str, str] = json.loads(get(inside, "/api/udp/services/s@file")[1])["serverStatus"]
+        return shown
+
+    def answers() -> set[bytes]:
+        found = set()
+        for client in clients:
+            client.sendto(b"x", ("127.0.0.1", port))
+            found.add(client.recv(100))
+        return found
+
+    clients = sockets(8)
+    for client in clients:
+        client.settimeout(PATIENCE)
+    try:
+        instance.wait_serving()
+        until(lambda: answers() == {b"first", b"second"}, "both servers")
+        first.is_well = False
+        until(lambda: status()[f"127.0.0.1:{first.port}"] == "DOWN", "the verdict")
+        for client in clients:
+            client.close()
+        clients = sockets(8)
+        until(lambda: answers() == {b"second"}, "sessions with the other")
+        first.is_well = True
+        until(lambda: status()[f"127.0.0.1:{first.port}"] == "UP", "the acquittal")
+    finally:
+        instance.stop()
+        first.close()
+        second.close()
+        for client in clients:
+            client.close()
+
+
+def test_all_roles_in_one_process(tmp_path: Path, names: NameServer) -> None:
+    port = free_port()
+    config = tmp_path / "static.yml"
+    config.write_text(
+        f"workers: 0\nentryPoints: {{dns: {{address: '127.0.0.1:{port}/udp'}}}}\nudp: {{routers: {{r: {{service: s}}}},"
+        f" services: {{s: {{loadBalancer: {{servers: [{{address: '127.0.0.1:{names.port}'}}]}}}}}}}}\n"
+    )
+    instance = Instance(config)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            assert resolve(client, port, "www.example.com") == ADDRESS
+    finally:
+        instance.stop()
 
 
 def _sockets_of(pid: int) -> int:

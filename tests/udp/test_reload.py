@@ -84,6 +84,21 @@ async def test_the_only_server_comes_back():
                 assert await one.ask(b"2") == b"a 2"
 
 
+async def test_a_name_that_nobody_knows():
+    text = routed(53).replace("127.0.0.1:53", "127.0.0.1:no-such-service")
+    async with worker(text) as running:
+        with client(running.port) as one:
+            await one.send(b"1")
+            await until(lambda: not running.listener.sessions and bool(running.runtime.datagrams.servers._fresh_until))
+            await one.send(b"2")  # not looked up again yet
+            await asyncio.sleep(0.01)
+            assert not running.listener.sessions
+        async with server(b"a ") as backend:
+            running.install(routed(backend.port))
+            with client(running.port) as one:
+                assert await one.ask(b"3") == b"a 3"
+
+
 async def test_no_servers_and_no_router():
     async with worker(routed()) as running:
         with client(running.port) as one:

@@ -55,7 +55,7 @@ def named_router(name: str, info: RouterInfo) -> Object:
 
 def service(info: ServiceInfo, show: Show = encode) -> Object:
     shown = _with_state(show(info.service), info.errors, info.status, info.used_by, "usedBy")
-    if info.server_status and not isinstance(info.service, UDPService):
+    if info.server_status:
         shown["serverStatus"] = dict(sorted(info.server_status.items()))
     return shown
 

@@ -13,6 +13,7 @@ from trafficcop.http.datagrams import DatagramServer
 from trafficcop.telemetry.seldom import Seldom
 
 _log = logging.getLogger(__name__)
+_RETRY_SECONDS = 1.0  # until a name is looked up again that could not be found
 _FRESH_SECONDS = 30.0  # Traefik looks a name up for each session; addresses of names seldom change faster than this
 
 Known = Callable[[bool], None]
@@ -44,10 +45,14 @@ class Servers:
         """Look the name up if it was long ago. `on_known` is called once, with whether there is an address now."""
         if server.target is not None and self._fresh_until.get(server, 0.0) == 0.0:
             return  # not a name
+        if server not in self._searches:
+            if self._fresh_until.get(server, 0.0) > monotonic():
+                if on_known is not None:
+                    on_known(server.target is not None)
+                return
+            self._searches[server] = asyncio.get_running_loop().create_task(self._search(server))
         if on_known is not None:
             self._waiting.setdefault(server, []).append(on_known)
-        if server not in self._searches and self._fresh_until.get(server, 0.0) <= monotonic():
-            self._searches[server] = asyncio.get_running_loop().create_task(self._search(server))
 
     async def _search(self, server: DatagramServer) -> None:
         host, _, port = server.address.rpartition(":")
@@ -56,13 +61,18 @@ class Servers:
             found = await loop.getaddrinfo(host or "localhost", port, type=socket.SOCK_DGRAM)
         except (OSError, UnicodeError) as error:
             self._seldom.warn("the UDP server %s cannot be found: %s", server.address, error)
+            self._note(server, _RETRY_SECONDS)
         else:
             server.family, _, _, _, server.target = min(found, key=lambda entry: entry[0] != socket.AF_INET)
-            self._fresh_until[server] = monotonic() + _FRESH_SECONDS
+            self._note(server, _FRESH_SECONDS)
         finally:
             del self._searches[server]
         for on_known in self._waiting.pop(server, ()):
             on_known(server.target is not None)
+
+    def _note(self, server: DatagramServer, seconds: float) -> None:
+        if self._servers.get(server.address) is server:  # a reload may have dropped it meanwhile
+            self._fresh_until[server] = monotonic() + seconds
 
     def close(self) -> None:
         for search in self._searches.values():
