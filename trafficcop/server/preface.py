@@ -209,7 +209,8 @@ class Preface(asyncio.Protocol):
             self._close()
             return
         peer = self._peer or self._own_peer()
-        peer.local_address = peer.local_address or self._local_address()
+        if not hello.server_name and not peer.local_address:
+            peer.local_address = self._local_address()
         transport = self._transport
         try:
             endpoint = table.endpoint(options, hello, peer.local_address, is_http=handler is None)
