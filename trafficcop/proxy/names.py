@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 from trafficcop.http.deadlines import NEVER, Deadlines
@@ -16,9 +16,8 @@ from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
-# What `socket.connect` takes: (host, port), for IPv6 with flow and scope.
-Address = tuple[str, int] | tuple[str, int, int, int]
 Watcher = Callable[[frozenset[str]], None]
+Resolve = Callable[[str], Awaitable[list[str]]]
 
 FRESH_SECONDS = 5.0  # a dial believes an answer for so long
 REFRESH_SECONDS = 10.0  # names with connections are looked up so often, even if nobody dials
@@ -44,9 +43,10 @@ class _Name:
 class Names:
     """Every name that servers of this worker have."""
 
-    __slots__ = ("_deadlines", "_names", "deadline")
+    __slots__ = ("_deadlines", "_names", "_resolver", "deadline")
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, resolver: Resolve | None = None) -> None:
+        self._resolver = resolver or look_up
         self._deadlines = deadlines
         self._names: dict[str, _Name] = {}
         self.deadline = NEVER
@@ -60,14 +60,14 @@ class Names:
             name = self._names[host] = _Name()
         if monotonic() - name.looked_up >= FRESH_SECONDS:
             await self._wait_for(host, name)
+        if not name.addresses:
+            raise OSError(name.error)
         return _in_turn(name)
 
     async def _wait_for(self, host: str, name: _Name) -> None:
         lookup = self._look_up(host, name)
         if not name.addresses:
             await asyncio.shield(lookup)
-            if not name.addresses:
-                raise OSError(name.error)
             return
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -119,7 +119,7 @@ class Names:
 
     async def _resolve(self, host: str, name: _Name) -> None:
         try:
-            answers = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+            answers = await self._resolver(host)
         except OSError as error:
             name.error = f"{host}: {error.strerror or error}"
             if not name.addresses:
@@ -129,13 +129,19 @@ class Names:
         finally:
             name.lookup = None
             name.looked_up = monotonic()
-        found = tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+        found = tuple(dict.fromkeys(answers))
         if found and set(found) != set(name.addresses):
             had, name.addresses = name.addresses, found
             if had:
                 _log.info("%s is at %s now, no longer at %s", host, ", ".join(found), ", ".join(had))
             for watcher in list(name.watchers):
                 watcher(frozenset(found))
+
+
+async def look_up(host: str) -> list[str]:
+    """What the system's resolver knows: files, DNS, whatever `nsswitch.conf` says. OSError when it knows nothing."""
+    answers = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    return [str(answer[4][0]) for answer in answers]
 
 
 def _in_turn(name: _Name) -> list[str]:
