@@ -92,33 +92,40 @@ class ForwardStreams:
         return head
 
 
+_MOST_ATTEMPTS = 6  # as net/http: connections may end faster than requests find them
+
+
 class Resent(Answer):
-    """An answer whose request is sent again, once, if the server has not looked at it."""
+    """An answer whose request is sent again if the server has not looked at it."""
 
     _dialling: Drive | None = None
+    _attempts: int = 0
 
     def __init__(self, forward: ForwardStreams, request: Request, whole: bytes) -> None:
         super().__init__()
-        self._forward: ForwardStreams | None = forward
+        self._forward = forward
         self._request = request
         self._whole = whole
 
     def fail(self, error: BaseException) -> None:
-        forward, self._forward = self._forward, None
-        if forward is None or not isinstance(error, ProxyError) or not self._may_repeat(error):
+        if not isinstance(error, ProxyError) or not self._may_repeat(error):
             super().fail(error)
             return
+        self._attempts += 1
         self.sender = None
         self._dialling = Drive(self._on_dialled)
-        self._dialling.start(self._again(forward))
+        self._dialling.start(self._again())
 
     def _may_repeat(self, error: ProxyError) -> bool:
-        # A stream that was refused has had no effect, whatever its method; a pooled connection may just have closed.
-        return error.is_retryable and (error.kind is Kind.BAD_RESPONSE or self._request.method in IDEMPOTENT)
+        if not error.is_retryable:
+            return False
+        if error.kind is Kind.BAD_RESPONSE:
+            return self._attempts < _MOST_ATTEMPTS  # refused: it has had no effect, whatever its method
+        return self._attempts == 0 and self._request.method in IDEMPOTENT  # a pooled connection that just closed
 
-    async def _again(self, forward: ForwardStreams) -> None:
-        connection = await forward.connection()
-        forward.send(connection, self._request, self._whole, None, self)
+    async def _again(self) -> None:
+        connection = await self._forward.connection()
+        self._forward.send(connection, self._request, self._whole, None, self)
 
     def _on_dialled(self, error: BaseException | None) -> None:
         self._dialling = None
