@@ -13,8 +13,10 @@ from tests.h2_client import Answer, H2Client
 from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.config.scalars import Duration
+from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2 import faults
 from trafficcop.http.h2.terms import STREAM_WINDOW
+from trafficcop.server.h2 import HELD_LIMIT, HELD_PROGRESS
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 1 << 20
@@ -547,3 +549,29 @@ async def test_a_connection_that_is_lost() -> None:
         client.close()
         await until(lambda: [visit.received for visit in server.visits] == [b"closed"] * 3)
         await until(lambda: not loopback.runtime.listeners["web"].connections)
+
+
+async def test_a_client_that_lets_us_hold_much_must_take_some_of_it() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(OK + b"Content-Length: %d\r\n\r\n" % MIB + b"x" * MIB)
+        await visit.closed()
+
+    async with router(Scripted(script)) as loopback:
+        client = await H2Client.connect(loopback, credits=False)
+        streams = [await client.start() for _ in range(60)]
+        await until(lambda: bool(_h2(loopback)))
+        (connection,) = _h2(loopback)
+        await until(lambda: connection.session.held > HELD_LIMIT and connection.deadline != NEVER)
+        first = connection.deadline
+        # Something was taken: it gets as long again.
+        client.h2.increment_flow_control_window(100_000)
+        client.h2.increment_flow_control_window(100_000, streams[0])
+        await client.flush()
+        await until(lambda: connection.session.taken > HELD_PROGRESS + 65_535)
+        connection.on_deadline()
+        assert connection.deadline > first
+        assert not connection.transport.is_closing()
+        connection.on_deadline()
+        await until(lambda: not loopback.runtime.listeners["web"].connections)
+        assert connection.session.held == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mypy_extensions import mypyc_attr
+
 from trafficcop.http.h2.faults import CANCEL
 from trafficcop.http.h2.frames import (
     DATA,
@@ -28,6 +30,7 @@ _CREDIT_STEP = STREAM_WINDOW // 4
 _TINY_FRAME = 1024
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stream:
     """Subclass it; the hooks are called while bytes are being read, and must not run what waits for them: `settle` is
     for that, and is called once after the read, when any other hook was or when `is_congested` has become false.
