@@ -20,6 +20,7 @@ class Job:
     backend: int
     routers: int = 1
     middlewares: bool = False
+    observed: tuple[str, ...] = ()  # of "metrics", "clf" and "json": what is kept of each request
     mark: str = "0"  # comes back in a response header, to see which configuration answered
 
 
@@ -92,9 +93,21 @@ def write_static(job: Job, extra: str = "") -> Path:
         f'entryPoints:\n  web:\n    address: "127.0.0.1:{job.port}"\n'
         "providers:\n  providersThrottleDuration: 100ms\n"
         f"  file:\n    filename: {write_dynamic(job)}\n    watch: true\n"
-        f"log:\n  level: WARN\n{extra}"
+        f"log:\n  level: WARN\n{extra}{_observed(job)}"
     )
     return path
+
+
+def _observed(job: Job) -> str:
+    """Metrics on all levels; access logs in a file, buffered."""
+    text = ""
+    if "metrics" in job.observed:
+        text = "metrics:\n  prometheus:\n    addRoutersLabels: true\n    entryPoint: web\n"
+    for name, given in (("clf", "common"), ("json", "json")):
+        if name in job.observed:
+            path = job.directory / "access.log"
+            text += f"accessLog:\n  filePath: {path}\n  format: {given}\n  bufferingSize: 100\n"
+    return text
 
 
 def trafficcop(python: Path, *options: str) -> Callable[[Job], list[str]]:

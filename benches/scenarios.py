@@ -38,6 +38,20 @@ def routers(bench: Bench) -> Figures:
     return bench.rounds_of(_routers_of(bench), lambda peer: _load(bench, peer, job, Wanted()))
 
 
+_OBSERVED: tuple[tuple[str, ...], ...] = ((), ("metrics",), ("clf",), ("json",), ("metrics", "json"))
+
+
+def observability(bench: Bench) -> Figures:
+    """Metrics on all levels and access logs, buffered, by themselves and together."""
+    variants = [_observing(peer, kept) for peer in _routers_of(bench) for kept in _OBSERVED]
+    return bench.rounds_of(variants, lambda peer: _load(bench, peer, NOWHERE, Wanted()))
+
+
+def _observing(peer: Peer, kept: tuple[str, ...]) -> Peer:
+    name = f"{peer.name}, {' and '.join(kept)}" if kept else peer.name
+    return replace(peer, name=name, command=lambda job: peer.command(replace(job, observed=kept)))
+
+
 def start(bench: Bench) -> Figures:
     """From exec to the first answer, with a small file."""
 
@@ -188,5 +202,20 @@ def _routers_of(bench: Bench) -> list[Peer]:
 
 SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     scenario.__name__: scenario
-    for scenario in (host, middlewares, routers, start, idle, download, upload, slow, reload, reloads, udp, tcp, http2)
+    for scenario in (
+        host,
+        middlewares,
+        routers,
+        observability,
+        start,
+        idle,
+        download,
+        upload,
+        slow,
+        reload,
+        reloads,
+        udp,
+        tcp,
+        http2,
+    )
 }
