@@ -15,10 +15,10 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import MANAGED, Headers
 from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, Route, bare_response
-from trafficcop.proxy.observed import Observed
+from trafficcop.proxy.observed import Logged
 from trafficcop.server.admission import Admission
+from trafficcop.server.observed_pipeline import pipeline_of
 from trafficcop.server.observer import AccessObserver
-from trafficcop.server.pipeline import Pipeline
 from trafficcop.telemetry.access import AccessLog
 
 
@@ -82,7 +82,7 @@ def read(path: Path) -> dict[str, object] | None:
 
 
 async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Observed(server, is_logged=True, has_headers=True))
+    line = await logged(tmp_path / "log", Logged(server, None, has_headers=True))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 9)
     assert line["origin_Server"] == "theirs"
@@ -96,7 +96,7 @@ async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_says_nothing_has_the_status_said_in_its_place(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Observed(refusing, is_logged=True, has_headers=True))
+    line = await logged(tmp_path / "log", Logged(refusing, None, has_headers=True))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"]) == (502, 502)
 
@@ -119,7 +119,7 @@ async def test_the_line_has_the_request_as_routers_saw_it(tmp_path: Path) -> Non
     )
     observer = AccessObserver(log, "web")
     entry_point = EntryPoint(address=":80")
-    pipeline = Pipeline(Admission(entry_point), lambda _: Ready(bare_response(200, b"ok")), observer)
+    pipeline = pipeline_of(Admission(entry_point), lambda _: Ready(bare_response(200, b"ok")), observer)
     fields = [(b"X-Forwarded-For", b"192.0.2.9"), (b"Accept", b"*/*")]
     request = Request(b"POST", b"/a//b/../%63", b"x;y", Headers(fields), Bytes(b"123"), Peer("192.0.2.1", 5))
     request.authority = b"example.com"

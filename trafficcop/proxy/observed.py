@@ -6,8 +6,8 @@ metrics count each attempt.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable
+from time import time_ns
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import Answer
@@ -22,26 +22,16 @@ _WITHOUT_BODY = frozenset((204, 304))
 
 
 class Observed:
-    """Stands before a handler where somebody wants to know, nowhere else.
+    """Stands before a handler whose exchanges are counted: by `meter`, when their last byte has passed."""
 
-    `meter`: counts its exchanges when their last byte has passed. `is_logged`: the access log is told of them, with
-    the fields of the answers if it `has_headers`.
-    """
+    __slots__ = ("_handler", "_meter")
 
-    __slots__ = ("_handler", "_has_headers", "_is_logged", "_meter")
-
-    def __init__(
-        self, handler: Handler, meter: Meter | None = None, *, is_logged: bool = False, has_headers: bool = False
-    ) -> None:
+    def __init__(self, handler: Handler, meter: Meter | None) -> None:
         self._handler = handler
         self._meter = meter
-        self._is_logged = is_logged
-        self._has_headers = has_headers
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        started = time.time_ns()
-        if self._is_logged:
-            request.origin = Origin(started)
+        started = time_ns()
         coming = self._handler(request)
         if isinstance(coming, Answer):
             coming.watch(self, request, started)
@@ -52,67 +42,86 @@ class Observed:
         try:
             response = await coming
         except BaseException as error:
-            self._fail(request, started, error)
+            self._settle(request, started, None, error)
             raise
-        self._succeed(request, started, response)
+        self._settle(request, started, response, None)
         return response
 
     def on_settled(self, answer: Answer) -> None:
-        request, response = answer.request, answer.response
-        if request is None:
+        request, response, meter = answer.request, answer.response, self._meter
+        if request is None or meter is None:
             return
-        if response is not None:
-            self._succeed(request, answer.started, response)
-        else:
-            self._fail(request, answer.started, answer.error)
+        if response is not None and request.body is EMPTY and request.method == b"GET":
+            # The usual exchange, without a call more than it needs.
+            body, status, route = response.body, response.status, request.route
+            if (
+                body.length is not None
+                and not isinstance(body, Stream)
+                and not request.marks & KIND
+                and request.upgrade is None
+                and status not in _WITHOUT_BODY
+                and route is not None
+                and route.is_measured
+            ):
+                meter.count(request, b"GET", HTTP, status, time_ns() - answer.started, 0, body.length)
+                return
+        self._settle(request, answer.started, response, answer.error)
 
-    def _fail(self, request: Request, started: int, error: BaseException | None) -> None:
-        meter = self._meter
-        if meter is None or not _is_measured(request):
+    def _settle(self, request: Request, started: int, response: Response | None, error: BaseException | None) -> None:
+        meter, route = self._meter, request.route
+        if meter is None or (route is not None and not route.is_measured):
             return
-        code = error.status if isinstance(error, ProxyError) else CLIENT_GONE
-        # Traefik's forwarder answers this itself; here it is said further out, if no other server is tried.
-        _count(meter, request, code, started, len(reason_of(code)))
-
-    def _succeed(self, request: Request, started: int, response: Response) -> None:
-        if self._is_logged:
-            origin = request.origin
-            if origin is not None:
-                origin.answered = time.time_ns()
-                origin.status = response.status
-                if self._has_headers:
-                    origin.headers = response.headers.fields.copy()
-                    origin.length = response.body.length
-        meter = self._meter
-        if meter is None or not _is_measured(request):
+        if response is None:
+            code = error.status if isinstance(error, ProxyError) else CLIENT_GONE
+            # Traefik's forwarder answers this itself; here it is said further out, if no other server is tried.
+            _count(meter, request, code, started, len(reason_of(code)))
             return
-        body = response.body
-        if response.tunnel is not None or isinstance(body, Stream) or request.marks & KIND:
+        body, status = response.body, response.status
+        if request.marks & KIND or request.upgrade is not None or isinstance(body, Stream):
             watch(response, _End(meter, request, response, started).count)
             return
         size = body.length or 0
-        if size and (request.method == b"HEAD" or response.status in _WITHOUT_BODY):
+        if size and (request.method == b"HEAD" or status in _WITHOUT_BODY):
             size = 0
-        _count(meter, request, response.status, started, size)
+        sent = request.body
+        received = 0 if sent is EMPTY else _received(sent)
+        meter.count(request, request.method, HTTP, status, time_ns() - started, received, size)
 
 
-def _is_measured(request: Request) -> bool:
-    route = request.route
-    return route is None or route.is_measured
+class Logged(Observed):
+    """The same where an access log is kept, which wants the fields of the answer, too, if it `has_headers`."""
+
+    __slots__ = ("_has_headers",)
+
+    def __init__(self, handler: Handler, meter: Meter | None, *, has_headers: bool) -> None:
+        super().__init__(handler, meter)
+        self._has_headers = has_headers
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        started = time_ns()
+        request.origin = Origin(started)
+        coming = self._handler(request)
+        if isinstance(coming, Answer):
+            coming.watch(self, request, started)
+            return coming
+        return self._awaited(coming, request, started)
+
+    def _settle(self, request: Request, started: int, response: Response | None, error: BaseException | None) -> None:
+        origin = request.origin
+        if response is not None and origin is not None:
+            origin.answered = time_ns()
+            origin.status = response.status
+            if self._has_headers:
+                origin.headers = response.headers.fields.copy()
+                origin.length = response.body.length
+        if self._meter is not None:
+            super()._settle(request, started, response, error)
 
 
 def _count(meter: Meter, request: Request, code: int, started: int, size: int) -> None:
-    is_plain = request.upgrade is None and not request.marks & KIND
     body = request.body
-    meter.count(
-        request,
-        request.method,
-        HTTP if is_plain else protocol_of(request),
-        code,
-        time.time_ns() - started,
-        0 if body is EMPTY else _received(body),
-        size,
-    )
+    received = 0 if body is EMPTY else _received(body)
+    meter.count(request, request.method, protocol_of(request), code, time_ns() - started, received, size)
 
 
 def _received(body: Body) -> int:

@@ -16,8 +16,8 @@ from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.h2 import H2Connection
+from trafficcop.server.observed_pipeline import pipeline_of
 from trafficcop.server.observer import Observer
-from trafficcop.server.pipeline import Pipeline
 from trafficcop.server.preface import Preface
 from trafficcop.server.proxy_protocol import ProxyProtocol
 from trafficcop.telemetry.log import get_logger
@@ -113,8 +113,8 @@ class Listener:
         self.name = name
         self.routes = routes
         admission = Admission(entry_point)
-        self.pipeline = Pipeline(admission, routes.http, observer)
-        self.secure = Pipeline(admission, routes.https, observer)
+        self.pipeline = pipeline_of(admission, routes.http, observer)
+        self.secure = pipeline_of(admission, routes.https, observer)
         self.connections: set[Downstream] = set()
         self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
         self.read_timeout = timeouts.read_timeout.seconds or NEVER

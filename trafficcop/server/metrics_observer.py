@@ -17,9 +17,10 @@ Begun = tuple[int, Request, bytes, Body, str]
 class MetricsObserver:
     """Counts requests with the Meter of their router, or with `unrouted` (if any) when there is none."""
 
-    __slots__ = ("_meters", "_unrouted")
+    __slots__ = ("_meters", "_unrouted", "is_waiting")
 
     def __init__(self, meters: Meters, unrouted: Meter | None) -> None:
+        self.is_waiting = False
         self._meters = meters
         self._unrouted = unrouted
 

@@ -13,7 +13,12 @@ from trafficcop.telemetry.access_record import AccessRecord
 
 
 class Observer(Protocol):
-    """Sees every request of an entry point twice, and keeps what it likes in between."""
+    """Sees every request of an entry point twice, and keeps what it likes in between.
+
+    `is_waiting`: it wants to be told besides when a request was admitted.
+    """
+
+    is_waiting: bool
 
     def begin(self, request: Request) -> Any:
         """A request as it came. What is returned is handed back below."""
@@ -28,10 +33,11 @@ class Observer(Protocol):
 class Observers:
     """Several as one."""
 
-    __slots__ = ("_observers",)
+    __slots__ = ("_observers", "is_waiting")
 
     def __init__(self, observers: tuple[Observer, ...]) -> None:
         self._observers = observers
+        self.is_waiting = any(observer.is_waiting for observer in observers)
 
     def begin(self, request: Request) -> Any:
         return [observer.begin(request) for observer in self._observers]
@@ -48,9 +54,10 @@ class Observers:
 class AccessObserver:
     """Fills an AccessRecord from the first sight of a request to the last byte of its answer."""
 
-    __slots__ = ("_entry_point", "_log")
+    __slots__ = ("_entry_point", "_log", "is_waiting")
 
     def __init__(self, log: AccessLog, entry_point: str) -> None:
+        self.is_waiting = True
         self._log = log
         self._entry_point = entry_point
 
@@ -58,7 +65,8 @@ class AccessObserver:
         log = self._log
         log.served += log.stride
         record = AccessRecord(request, time.time_ns(), self._entry_point, log.served)
-        record.request_body = request.body
+        if request.body is not EMPTY:
+            record.request_body = request.body
         return record
 
     def admitted(self, record: AccessRecord) -> None:
@@ -80,7 +88,8 @@ class AccessObserver:
             record.tls_version, record.tls_cipher = tls.version, tls.cipher
             record.tls_client_subject = tls.client_subject
         body = record.request_body
-        record.request_size = body.received if isinstance(body, Stream) else body.length or 0
+        if body is not EMPTY:
+            record.request_size = body.received if isinstance(body, Stream) else body.length or 0
         notes = record.request.notes
         if notes is not None:
             record.retry_attempts = notes.get("RetryAttempts", 0)

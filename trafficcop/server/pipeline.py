@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Awaitable, Coroutine
-from functools import partial
 from typing import Any
 
 from trafficcop.errors import Kind, ProxyError, Side
@@ -13,36 +12,28 @@ from trafficcop.http.answer import Answer
 from trafficcop.http.exchange import Exchange
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
-from trafficcop.http.watched import WatchedTunnel
 from trafficcop.server.admission import Admission
-from trafficcop.server.observer import Observer
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
 
 class Pipeline:
-    """What requests of one entry point go through. `handler` is swapped by a reload, read once per request.
+    """What requests of one entry point go through. `handler` is swapped by a reload, read once per request."""
 
-    `observer` is None when neither access log nor metrics are kept.
-    """
+    __slots__ = ("admission", "handler")
 
-    __slots__ = ("admission", "handler", "observer")
-
-    def __init__(self, admission: Admission, handler: Handler, observer: Observer | None = None) -> None:
+    def __init__(self, admission: Admission, handler: Handler) -> None:
         self.admission = admission
         self.handler = handler
-        self.observer = observer
 
     def begin(self, exchange: Exchange, request: Request) -> Answer | Coroutine[Any, Any, None]:
         """What is left to do for a request: follow the Answer and `complete` it, or drive the coroutine."""
-        if self.observer is not None:
-            return self._begin_observed(self.observer, exchange, request)
         try:
             response = self.admission.admit(request)
             coming = self.handler(request) if response is None else Ready(response)
         except Exception as error:
-            coming = Ready(_answer_to(error))
+            coming = Ready(answer_to(error))
         if isinstance(coming, Answer):
             return coming
         return self._serve(exchange, coming)
@@ -51,17 +42,12 @@ class Pipeline:
         """Send what has come. None: that was all; otherwise the coroutine does the rest."""
         response = answer.response
         if response is None:
-            response = _answer_to(answer.error or ProxyError(Kind.BAD_RESPONSE))
-        observer = self.observer
-        if observer is None:
-            return _send(exchange, response)
-        return self._complete_observed(observer, exchange, answer.record, response)
+            response = answer_to(answer.error or ProxyError(Kind.BAD_RESPONSE))
+        return send(exchange, response)
 
     def give_up(self, answer: Answer) -> None:
         """The client has gone before there was anything to send."""
         answer.give_up()
-        if self.observer is not None:
-            self.observer.end(answer.record, None, 0, False)
 
     async def serve(self, exchange: Exchange, request: Request) -> None:
         """All of it in one coroutine, for who would rather not follow an Answer."""
@@ -79,73 +65,13 @@ class Pipeline:
         try:
             response = await coming
         except Exception as error:
-            response = _answer_to(error)
-        rest = _send(exchange, response)
+            response = answer_to(error)
+        rest = send(exchange, response)
         if rest is not None:
             await rest
 
-    # === the same with an observer ===
 
-    def _begin_observed(
-        self, observer: Observer, exchange: Exchange, request: Request
-    ) -> Answer | Coroutine[Any, Any, None]:
-        record = observer.begin(request)
-        try:
-            response = self.admission.admit(request)
-            if response is None:
-                observer.admitted(record)
-                coming = self.handler(request)
-            else:
-                coming = Ready(response)
-        except Exception as error:
-            coming = Ready(_answer_to(error))
-        if isinstance(coming, Answer):
-            coming.record = record
-            return coming
-        return self._serve_observed(observer, exchange, record, coming)
-
-    async def _serve_observed(
-        self, observer: Observer, exchange: Exchange, record: Any, coming: Awaitable[Response]
-    ) -> None:
-        try:
-            response = await coming
-        except Exception as error:
-            response = _answer_to(error)
-        except BaseException:
-            observer.end(record, None, 0, False)
-            raise
-        rest = self._complete_observed(observer, exchange, record, response)
-        if rest is not None:
-            await rest
-
-    def _complete_observed(
-        self, observer: Observer, exchange: Exchange, record: Any, response: Response
-    ) -> Coroutine[Any, Any, None] | None:
-        if response.tunnel is not None:  # it is over when that is closed
-            over = partial(observer.end, record, response, 0, True)
-            response.tunnel = WatchedTunnel(response.tunnel, over)
-            return _send(exchange, response)
-        try:
-            rest = _send(exchange, response)
-        except BaseException:
-            observer.end(record, response, exchange.sent_size, False)
-            raise
-        if rest is not None:
-            return _observed(observer, exchange, record, response, rest)
-        observer.end(record, response, exchange.sent_size, True)
-        return None
-
-
-async def _observed(
-    observer: Observer, exchange: Exchange, record: Any, response: Response, rest: Coroutine[Any, Any, None]
-) -> None:
-    try:
-        await rest
-    finally:
-        observer.end(record, response, exchange.sent_size, False)
-
-
-def _answer_to(error: BaseException) -> Response:
+def answer_to(error: BaseException) -> Response:
     """What the client is told when there is no answer."""
     if isinstance(error, ProxyError):
         return failure_response(error)
@@ -155,7 +81,7 @@ def _answer_to(error: BaseException) -> Response:
     return text_response(500, b"Internal Server Error")
 
 
-def _send(exchange: Exchange, response: Response) -> Coroutine[Any, Any, None] | None:
+def send(exchange: Exchange, response: Response) -> Coroutine[Any, Any, None] | None:
     """Send an answer, at once if it is all here; the coroutine sends any other."""
     body = response.body
     whole = body.take()

@@ -32,7 +32,12 @@ from trafficcop.telemetry.access_text import (
     quoted_name,
     target_text,
 )
+from trafficcop.telemetry.access_usual import usual_common, usual_json
 
+_CLF_FIELDS = (
+    "ClientHost", "ClientUsername", "StartUTC", "RequestMethod", "RequestPath", "RequestProtocol", "DownstreamStatus",
+    "DownstreamContentSize", "RequestCount", "RouterName", "ServiceURL", "Duration",
+)  # fmt: skip
 KEEP, DROP, REDACT = "keep", "drop", "redact"
 REDACTED = b"REDACTED"
 Format = Callable[[AccessRecord], bytes]
@@ -69,6 +74,10 @@ class FieldModes:
     def header_mode(self, canonical_name: str) -> str:
         return self._header_names.get(canonical_name, self._header_default)
 
+    def is_usual(self, fields: Iterable[str]) -> bool:
+        """All of these with the query, and no header field."""
+        return self.has_query and not self.has_headers and all(map(self.is_kept, fields))
+
     @property
     def has_headers(self) -> bool:
         return self._header_default != DROP or any(mode != DROP for mode in self._header_names.values())
@@ -93,7 +102,7 @@ def clf(modes: FieldModes, *, is_generic: bool) -> Format:
     def line(record: AccessRecord) -> bytes:
         return template % tuple([get(record) for get in getters])
 
-    return line
+    return line if is_generic or not modes.is_usual(_CLF_FIELDS) else usual_common(line)
 
 
 def _dash(record: AccessRecord) -> bytes:
@@ -216,7 +225,7 @@ def json_line(modes: FieldModes) -> Format:
     def line(record: AccessRecord) -> bytes:
         return template % tuple([get(record) for get in getters])
 
-    return line
+    return usual_json(line) if modes.is_usual(JSON_FIELDS) else line
 
 
 _CONSTANTS: Mapping[str, bytes] = {"level": b'"info"', "msg": b'""'}

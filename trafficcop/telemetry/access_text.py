@@ -12,9 +12,9 @@ from trafficcop.telemetry.log_format import offset_of
 
 # Bytes that stand for themselves in both a CLF line and a JSON string as Go writes it.
 _VISIBLE = bytes(range(0x20, 0x7F))
-_TARGET_SAFE = _VISIBLE.translate(None, b' "\\')
+TARGET_SAFE = _VISIBLE.translate(None, b' "\\')
 _QUOTED_SAFE = _VISIBLE.translate(None, b'"\\')
-_JSON_SAFE = _VISIBLE.translate(None, b'"\\<>&')
+JSON_SAFE = _VISIBLE.translate(None, b'"\\<>&')
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff]")
 _BLANK = re.compile(r"\s")
 NANOSECONDS = 10**9
@@ -22,9 +22,9 @@ NANOSECONDS = 10**9
 
 def target_text(target: bytes) -> bytes:
     """A method or request-target; what cannot stand in one is percent-encoded (RFC 3986 §2.1)."""
-    if not target.translate(None, _TARGET_SAFE):
+    if not target.translate(None, TARGET_SAFE):
         return target
-    return b"".join(b"%c" % byte if byte in _TARGET_SAFE else b"%%%02X" % byte for byte in target)
+    return b"".join(b"%c" % byte if byte in TARGET_SAFE else b"%%%02X" % byte for byte in target)
 
 
 def _hexadecimal(match: re.Match[str]) -> str:
@@ -34,7 +34,7 @@ def _hexadecimal(match: re.Match[str]) -> str:
 
 def bare_text(value: bytes) -> bytes:
     """A word of a CLF line that is not quoted: blanks and quotes would shift the columns."""
-    if not value.translate(None, _TARGET_SAFE):
+    if not value.translate(None, TARGET_SAFE):
         return value
     return _BLANK.sub(_hexadecimal, quoted_inner(value).decode()).encode()
 
@@ -53,7 +53,7 @@ def quoted(value: bytes) -> bytes:
 
 def json_text(value: bytes) -> bytes:
     """Foreign bytes as a JSON string; broken UTF-8 becomes U+FFFD."""
-    unsafe = value.translate(None, _JSON_SAFE)
+    unsafe = value.translate(None, JSON_SAFE)
     if not unsafe:
         return b'"%b"' % value
     if not unsafe.replace(b"&", b""):  # the usual query string

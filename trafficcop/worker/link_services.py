@@ -19,7 +19,7 @@ from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, ServicePlan
 from trafficcop.proxy.forward import Forward
 from trafficcop.proxy.forwarders import forwarder
-from trafficcop.proxy.observed import Observed
+from trafficcop.proxy.observed import Logged, Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pools import Pools
 from trafficcop.service.failover import Failover
@@ -29,6 +29,7 @@ from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
+from trafficcop.telemetry.access_format import FieldModes
 from trafficcop.tls.client import ServerTrust
 from trafficcop.worker.link_balancer import BalancerLinker
 from trafficcop.worker.link_meters import LinkMeters
@@ -64,7 +65,9 @@ class ServiceLinker:
         self._runtime_dir = runtime_dir
         access = static.access_log
         self._has_access_log = access is not None
-        self._has_origin_headers = access is not None and access.format == "json"
+        self._has_origin_headers = (
+            access is not None and access.format == "json" and FieldModes(access.fields).has_headers
+        )
         self._store = store
         self._balancers = BalancerLinker(store, phase)
         self._linked = linked
@@ -199,7 +202,9 @@ class ServiceLinker:
         meter = self._meters.service(service, server.url)
         if meter is None and not self._has_access_log:
             return handler
-        return Observed(handler, meter, is_logged=self._has_access_log, has_headers=self._has_origin_headers)
+        if self._has_access_log:
+            return Logged(handler, meter, has_headers=self._has_origin_headers)
+        return Observed(handler, meter)
 
     def _link_forward(
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
