@@ -11,13 +11,14 @@ from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.control.health import CheckFailed
 from trafficcop.control.http_checks import path_error
 from trafficcop.errors import ProxyError
+from trafficcop.http.body import EMPTY
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Request, Response
+from trafficcop.http.messages import Peer, Request, Response, Target
 from trafficcop.plan.model import TransportPlan
-from trafficcop.proxy.names import Names
-from trafficcop.proxy.origin import Limits, Origin
-from trafficcop.proxy.pool import Pool
+from trafficcop.proxy.forwarders import forwarder
+from trafficcop.proxy.origin import Limits
+from trafficcop.proxy.pools import Pools
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -25,7 +26,8 @@ _BAD_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_OURS_TO_SET = frozenset(("host", "content-length", "transfer-encoding", "trailer"))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _MOST_REDIRECTS = 10
-_BODY_EXPECTED = frozenset(("POST", "PUT", "PATCH"))
+_OURSELVES = Peer("")
+_OURSELVES.forwarded_for = b""  # nobody's request is passed on
 
 
 class HTTPProbe:
@@ -69,14 +71,14 @@ class HTTPProbe:
         raise CheckFailed(f"stopped after {_MOST_REDIRECTS} redirects")
 
     async def _exchange(self, url: str, method: str, host: str) -> Response:
-        head = encode_head(urlsplit(url), method, host, self._config.headers)
-        deadlines = Deadlines()
-        pool = Pool(Origin.of(url), self._limits, deadlines, Names(deadlines))
-        connection = await pool.dial()
+        request = make_request(urlsplit(url), method, host, self._config.headers)
+        pools = Pools(Deadlines())
         try:
-            return await connection.exchange(Request(method.encode(), b"/", None, Headers()), head, None)
+            response = await forwarder(pools, set(), Target("", url), self._limits)(request)
+            response.body.close()
         finally:
-            connection.abort()
+            pools.close()
+        return response
 
 
 def join(base: str, reference: str) -> str:
@@ -97,25 +99,24 @@ def check_url(server: str, config: ServerHealthCheck) -> str:
     return url._replace(scheme=config.scheme or url.scheme, netloc=netloc, fragment="").geturl()
 
 
-def encode_head(url: SplitResult, method: str, host: str, headers: Mapping[str, str]) -> bytes:
-    """The request; ValueError for what cannot be sent."""
+def make_request(url: SplitResult, method: str, host: str, headers: Mapping[str, str]) -> Request:
+    """The request for a URL; ValueError for what cannot be sent."""
     user, _, address = url.netloc.rpartition("@")
-    if not _TOKEN.fullmatch(method):
-        raise ValueError(f"invalid method {method!r}")
-    target = quote(url.path, safe="/%:@!$&'()*+,;=~") or "/"
-    if url.query:
-        target += "?" + quote(url.query, safe="/%:@!$&'()*+,;=~?[]{}|\\^`\"<>")
-    fields = {"Host": host or address, "User-Agent": "trafficcop"}
-    if method in _BODY_EXPECTED:
-        fields["Content-Length"] = "0"
+    fields = {"User-Agent": "trafficcop"}
     if user:
         fields["Authorization"] = "Basic " + base64.b64encode(unquote_to_bytes(user)).decode()
     spelled = {name.lower(): name for name in fields}
     for name, value in headers.items():
         if name.lower() not in _NOT_OURS_TO_SET:
             fields[spelled.get(name.lower(), name)] = value
-    for name, value in fields.items():
+    for name, value in (("Host", host), *fields.items()):
         if not _TOKEN.fullmatch(name) or _BAD_VALUE.search(value):
             raise ValueError(f"invalid header field {name!r}")
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    return "\r\n".join(lines).encode()
+    if not _TOKEN.fullmatch(method):
+        raise ValueError(f"invalid method {method!r}")
+    path = quote(url.path, safe="/%:@!$&'()*+,;=~") or "/"
+    query = quote(url.query, safe="/%:@!$&'()*+,;=~?[]{}|\\^`\"<>").encode() if url.query else None
+    pairs = Headers.of((name.encode(), value.encode()) for name, value in fields.items())
+    request = Request(method.encode(), path.encode(), query, pairs, EMPTY, _OURSELVES)
+    request.authority = (host or address).encode()
+    return request
