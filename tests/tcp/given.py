@@ -52,7 +52,7 @@ class Door(asyncio.Protocol):
 class Kept:
     """One connection that was handed over."""
 
-    def __init__(self, entry: Entry, owner: Abortable) -> None:
+    def __init__(self, entry: Entry, owner: Abortable | None) -> None:
         self._entry = entry
         self.owner = owner
 
@@ -124,7 +124,8 @@ async def entry(handler: StreamHandler, shared: Relays, *, is_reading: bool = Fa
     finally:
         found.close()
         for kept in found.kept:
-            kept.owner.abort()
+            if kept.owner is not None:
+                kept.owner.abort()
         server.close()
         shared.close()
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Protocol
 
@@ -17,23 +18,27 @@ class Abortable(Protocol):
 
 
 class Keeper(Protocol):
-    """Who counts a connection. `owner`: who can end it; the transport itself until somebody else says so."""
+    """Who counts a connection. `owner`: who can end it; the transport itself, if there is one, until somebody else says
+    so."""
 
-    owner: Abortable
+    owner: Abortable | None
 
     def on_closed(self) -> None:
         """It is over. To be called once: a listener that drains waits for that."""
 
 
 class ClientStream:
-    """The connection at the moment it is handed over; nobody keeps this. `received`: what was read from it already, in
+    """The connection at the moment it is handed over, as a transport or as a bare socket that does not block; nobody
+    keeps this. `received`: what was read from it already, in
     plain if its TLS was terminated here; the ClientHello too if TLS is passed through. `on_closed` is to be called
     once, when it is over."""
 
-    __slots__ = ("keeper", "on_closed", "peer", "received", "transport")
+    __slots__ = ("connection", "keeper", "on_closed", "peer", "received")
 
-    def __init__(self, transport: asyncio.Transport, received: bytes, peer: Peer, keeper: Keeper) -> None:
-        self.transport = transport
+    def __init__(
+        self, connection: asyncio.Transport | socket.socket, received: bytes, peer: Peer, keeper: Keeper
+    ) -> None:
+        self.connection = connection
         self.received = received
         self.peer = peer
         self.keeper = keeper
@@ -41,7 +46,7 @@ class ClientStream:
 
     def refuse(self) -> None:
         """Close the connection without a word."""
-        self.transport.close()
+        self.connection.close()
         self.on_closed()
 
 

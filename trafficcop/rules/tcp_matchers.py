@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from trafficcop.http.addresses import Range, address_number
 from trafficcop.rules import combine
@@ -19,17 +18,23 @@ _NAME_V3 = re.compile(r"(\*\.)?[\w.\-:]+", re.ASCII)
 _NAME_V2 = re.compile(r"[\w.\-:]+", re.ASCII)
 
 
-@dataclass(slots=True)
 class TCPFacts:
     """What rules see of a connection. The server name is in lower case and without spaces around it."""
 
-    server_name: str = ""
-    alpn: tuple[str, ...] = ()
-    peer_ip: str = ""
-    peer_number: int = field(init=False)
+    __slots__ = ("_peer_number", "alpn", "peer_ip", "server_name")
 
-    def __post_init__(self) -> None:
-        self.peer_number = address_number(self.peer_ip)
+    def __init__(self, server_name: str = "", alpn: tuple[str, ...] = (), peer_ip: str = "") -> None:
+        self.server_name = server_name
+        self.alpn = alpn
+        self.peer_ip = peer_ip
+        self._peer_number = -1
+
+    @property
+    def peer_number(self) -> int:
+        """The address as a number; most rules never ask for it."""
+        if self._peer_number < 0:
+            self._peer_number = address_number(self.peer_ip)
+        return self._peer_number
 
 
 TCPMatcher = Callable[[TCPFacts], bool]

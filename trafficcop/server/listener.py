@@ -12,19 +12,20 @@ from trafficcop.http.deadlines import NEVER, Deadlines, Timed
 from trafficcop.http.h2.terms import Terms
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import Abortable, ClientStream, StreamHandler
+from trafficcop.rules.tcp_matchers import TCPFacts
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
+from trafficcop.server.door import Door
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.h2 import H2Connection
 from trafficcop.server.observed_pipeline import pipeline_of
 from trafficcop.server.observer import Observer
+from trafficcop.server.peer import peer_named
 from trafficcop.server.preface import Preface
 from trafficcop.server.proxy_protocol import ProxyProtocol
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
-
-BACKLOG = 4096
 
 
 class Downstream(Protocol):
@@ -46,7 +47,7 @@ class _Relayed:
 
     __slots__ = ("_listener", "owner")
 
-    def __init__(self, listener: Listener, owner: Abortable) -> None:
+    def __init__(self, listener: Listener, owner: Abortable | None) -> None:
         self._listener = listener
         self.owner = owner
 
@@ -57,7 +58,8 @@ class _Relayed:
         """Nobody can tell when a stream is idle."""
 
     def abort(self) -> None:
-        self.owner.abort()
+        if self.owner is not None:
+            self.owner.abort()
 
 
 # What net/http allows beside maxHeaderBytes, because each field counts 32 bytes more in HTTP/2 (`h2_bundle.go`).
@@ -79,9 +81,8 @@ class Listener:
     """Accepts on the sockets of one entry point; `install` swaps its routes. `secure` is for what came by TLS."""
 
     __slots__ = (
+        "_door",
         "_proxy_protocol",
-        "_server",
-        "_socket",
         "appends_forwarded_for",
         "connections",
         "deadlines",
@@ -128,20 +129,20 @@ class Listener:
         self.is_draining = False
         self._proxy_protocol = ProxyProtocol.of(entry_point.proxy_protocol)
         self.deadlines = deadlines
-        self._socket = sock
-        self._server: asyncio.AbstractServer | None = None
+        self._door = Door(sock, self.accept, self._take)
         for limit in (self.read_timeout, self.write_timeout, self.idle_timeout):
             deadlines.refine(limit)
 
     async def start(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self.accept, sock=self._socket.dup(), backlog=BACKLOG)
+        await self._door.open()
 
     def install(self, routes: EntryRoutes) -> None:
         """From now on new requests and new connections go by these."""
         self.routes = routes
         self.pipeline.handler = routes.http
         self.secure.handler = routes.https
+        is_immediate = routes.streams is not None and routes.streams.is_immediate
+        self._door.prefer_bare(is_immediate and self._proxy_protocol is None)
 
     def accept(self) -> asyncio.Protocol:
         """The protocol of a new connection."""
@@ -150,6 +151,20 @@ class Listener:
     def connect(self, peer: Peer | None, *, is_h2: bool = False) -> Connection | H2Connection:
         """What speaks HTTP with a client. `peer` None: its address is to be asked of the transport."""
         return H2Connection(self, peer) if is_h2 else Connection(self, peer)
+
+    def _take(self, sock: socket.socket, name: object) -> bool:
+        """A connection to TCP routers that need no byte of it; not taken if none of them wants it."""
+        streams = self.routes.streams
+        if streams is None or not streams.is_immediate:
+            return False
+        peer = peer_named(name)
+        handler = streams.match_plain(TCPFacts(peer_ip=peer.text))
+        if handler is None:
+            return False
+        keeper = _Relayed(self, None)
+        self.connections.add(keeper)
+        handler(ClientStream(sock, b"", peer, keeper))
+        return True
 
     def relay(self, handler: StreamHandler, transport: asyncio.Transport, received: bytes, peer: Peer) -> None:
         """Hand a connection that is no HTTP to a TCP router."""
@@ -183,21 +198,7 @@ class Listener:
     async def stop_accepting(self) -> None:
         """Close the listening socket after taking what already waits in its queue."""
         self.is_draining = True
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        self._socket.setblocking(False)
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                sock, _ = self._socket.accept()
-            except OSError:
-                break
-            sock.setblocking(False)
-            await loop.connect_accepted_socket(self.accept, sock)
-        # Open, it would go on taking connections that nobody serves.
-        self._socket.close()
+        await self._door.close()
 
     def close_idle(self) -> None:
         for connection in list(self.connections):

@@ -8,8 +8,12 @@ from trafficcop.http.messages import Peer
 
 
 def peer_of(transport: asyncio.Transport) -> Peer:
-    """The client's address as the socket tells it; a zone is dropped, a v4-mapped address is the v4 one."""
-    name = transport.get_extra_info("peername")
+    """The client's address as the socket tells it."""
+    return peer_named(transport.get_extra_info("peername"))
+
+
+def peer_named(name: object) -> Peer:
+    """The same from what a socket says; a zone is dropped, a v4-mapped address is the v4 one."""
     if not isinstance(name, tuple):
         return Peer("")
     address = str(name[0]).partition("%")[0]

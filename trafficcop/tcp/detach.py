@@ -16,8 +16,15 @@ class _Gone(asyncio.Protocol):
 _GONE = _Gone()
 
 
-def detach(transport: asyncio.Transport) -> socket.socket | None:
-    """The socket, without the transport; None where there is something between them: TLS, or bytes not yet sent."""
+def detach(connection: asyncio.Transport | socket.socket) -> socket.socket | None:
+    """The socket, without the transport; None where there is something between them: TLS, or bytes not yet sent.
+
+    OSError when there is no descriptor left.
+    """
+    return connection if isinstance(connection, socket.socket) else _take(connection)
+
+
+def _take(transport: asyncio.Transport) -> socket.socket | None:
     sock = transport.get_extra_info("socket")
     if sock is None or transport.get_extra_info("ssl_object") is not None or transport.is_closing():
         return None

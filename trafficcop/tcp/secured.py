@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import cast
 
 from trafficcop.errors import ProxyError
+from trafficcop.http.messages import Peer
 from trafficcop.http.relay import RelayEnd, join, nothing
 from trafficcop.http.streams import ClientStream
 from trafficcop.tcp.addresses import Endpoint, endpoint
@@ -24,18 +25,26 @@ class Unreachable(Exception):
 
 def forward(server: Server, turns: Turns, stream: ClientStream) -> None:
     """Join a client with this server, or with the next one that can be reached."""
-    held = Held(stream.on_closed)
-    held.transport = stream.transport
-    stream.transport.set_protocol(held)
-    stream.transport.pause_reading()
-    server.relays.run(_forward(server, turns, stream, held))
+    client = Held(stream.on_closed)
+    if isinstance(stream.connection, socket.socket):
+        stream.keeper.owner = client
+    else:
+        client.transport = stream.connection
+        stream.connection.set_protocol(client)
+        stream.connection.pause_reading()
+    server.relays.run(_forward(server, turns, stream, client))
 
 
 async def _forward(server: Server, turns: Turns, stream: ClientStream, client: Held) -> None:
+    transport = client.transport
+    if isinstance(stream.connection, socket.socket):
+        transport, _ = await asyncio.get_running_loop().connect_accepted_socket(lambda: client, stream.connection)
+    if transport is None:
+        return
     tried = 0
     while True:
         try:
-            held = await _dial(server, stream)
+            held = await _dial(server, stream.peer, transport)
             break
         except (Unreachable, ProxyError, OSError) as error:  # TimeoutError is an OSError without words
             reason = str(error) or "timed out"
@@ -43,17 +52,17 @@ async def _forward(server: Server, turns: Turns, stream: ClientStream, client: H
         tried += 1
         another = None if client.is_lost else turns.another(server, tried)
         if another is None:
-            stream.transport.close()
+            transport.close()
             return
         server = another
     _join(server, stream, client, held)
 
 
-async def _dial(server: Server, stream: ClientStream) -> Held:
+async def _dial(server: Server, peer: Peer, client: asyncio.Transport) -> Held:
     async with asyncio.timeout(server.terms.dial_timeout or None):
         sock = await connect(server)
     try:
-        header = server.header_for(stream.peer, _local(stream.transport))
+        header = server.header_for(peer, _local(client))
         if header:
             await asyncio.get_running_loop().sock_sendall(sock, header)
         return await hold(server, sock)
@@ -121,6 +130,10 @@ class Held(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.pause_reading()
 
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self.early += data
 
@@ -169,14 +182,15 @@ class StreamEnd(RelayEnd):
 
 
 def _join(server: Server, stream: ClientStream, client: Held, held: Held) -> None:
-    transport = held.transport
-    if transport is None or client.is_lost:
-        stream.transport.close()
-        if transport is not None:
-            transport.abort()
+    transport, own = held.transport, client.transport
+    if transport is None or own is None or client.is_lost:
+        for lost in (own, transport):
+            if lost is not None:
+                lost.abort()
         return
-    end = StreamEnd(stream.transport, server.terms, server.relays, stream.on_closed)
+    end = StreamEnd(own, server.terms, server.relays, stream.on_closed)
     other = StreamEnd(transport, server.terms, server.relays, nothing)
+    stream.keeper.owner = own
     join(end, other, stream.received + client.early, held.early)
     for one, before in ((end, client), (other, held)):
         if before.has_ended and not one.transport.is_closing() and not one.eof_received():

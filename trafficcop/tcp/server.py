@@ -47,7 +47,12 @@ class Server:
 
     def serve(self, stream: ClientStream, turns: Turns) -> None:
         if self.direct is not None:
-            sock = detach(stream.transport)
+            try:
+                sock = detach(stream.connection)
+            except OSError as error:
+                _log.error("a connection cannot be served: %s", error)
+                stream.refuse()
+                return
             if sock is not None:
                 Dialed(self, turns, stream, sock).dial()
                 return
@@ -103,15 +108,15 @@ class Dialed(Joined):
         end.attach()
 
     def on_dialed(self, end: End, events: int) -> None:
-        code = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code or events & _FAILED:
+        if events & _FAILED:
+            code = end.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             self._stop_waiting(self._server.terms.dial_timeout)
             self._give_up(os.strerror(code or errno.ECONNRESET))
         elif events & select.EPOLLOUT:
             self._stop_waiting(self._server.terms.dial_timeout)
-            self._begin(end)
+            self._begin(end, events)
 
-    def _begin(self, server: End) -> None:
+    def _begin(self, server: End, events: int) -> None:
         client = self.client
         if client is None:
             return
@@ -123,8 +128,8 @@ class Dialed(Joined):
             server.send_pending()
         if self.client is not None:
             client.attach()
-        if self.server is not None:
-            server.pump()
+        if events & ~select.EPOLLOUT and self.server is not None:
+            server.on_event(events & ~select.EPOLLOUT)  # it has spoken in the same moment
 
     def _hello(self, client: End) -> bytes:
         if not self._server.terms.proxy_version:

@@ -108,12 +108,15 @@ class End:
         """It will say nothing more; the other direction may go on."""
         self.has_ended = True
         other, stream = self.other, self.stream
-        if other is not None and stream is not None:
-            other.shut_down()
-            if other.has_ended:
-                stream.close_when_sent()
-            else:
-                stream.on_half_closed()
+        if other is None or stream is None:
+            return
+        if other.has_ended:
+            stream.close_when_sent()
+            return
+        if other.shut_down():
+            stream.on_half_closed()
+        else:
+            stream.close_when_sent()
 
     # === writing ===
 
@@ -151,14 +154,16 @@ class End:
         else:
             other.go_on()
 
-    def shut_down(self) -> None:
-        """No more will be written: say so, once nothing is pending."""
+    def shut_down(self) -> bool:
+        """No more will be written: say so, once nothing is pending. Whether it may still be read from."""
         if self.pending or not self.is_connected:
-            return
+            return True
         try:
             self.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self.has_ended = True  # it is gone altogether
+            return False
+        return True
 
     def break_off(self) -> None:
         """This socket is of no use any more; what the other one was sent is still delivered."""
