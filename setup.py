@@ -24,8 +24,8 @@ HOT = [
     "trafficcop/rules/combine.py",
     "trafficcop/rules/conditions.py",
 ]
-# mypyc cannot: classes inside functions.
-COLD = ("__init__.py", "middleware/compress_codings.py")
+# mypyc cannot: classes inside functions, objects that weak references may point to.
+COLD = ("__init__.py", "middleware/compress_codings.py", "service/rings.py")
 HOT = [path for path in HOT if not path.endswith(COLD)]
 
 

@@ -1,6 +1,7 @@
 """The server behind every peer: as cheap as an event loop can be, so that the peers are what is measured.
 
-`/` answers 70 bytes, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped.
+`/` answers 70 bytes, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped. `PORT=10` is the port of a
+server that takes 10 ms for each request, one after the other.
 """
 
 from __future__ import annotations
@@ -98,14 +99,45 @@ class Server(asyncio.Protocol):
         self.pour()
 
 
-async def serve(port: int) -> None:
+class Slow(Server):
+    """One connection to a server that can do one thing at a time."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+
+    def send(self) -> None:
+        asyncio.get_running_loop().call_at(self.work.next_end(), super().send)
+
+
+class Work:
+    """Requests one after the other, each of which takes so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.end = 0.0
+
+    def next_end(self) -> float:
+        self.end = max(self.end, asyncio.get_running_loop().time()) + self.seconds
+        return self.end
+
+
+async def serve(argument: str) -> None:
+    text, _, milliseconds = argument.partition("=")
+    port, work = int(text), Work(float(milliseconds or 0) / 1000)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(1024)
-    server = await asyncio.get_running_loop().create_server(Server, sock=listener)
+    server = await asyncio.get_running_loop().create_server(
+        (lambda: Slow(work)) if milliseconds else Server, sock=listener
+    )
     await server.serve_forever()
 
 
+async def main(arguments: list[str]) -> None:
+    await asyncio.gather(*(serve(argument) for argument in arguments))
+
+
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(main(sys.argv[1:]))

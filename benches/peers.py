@@ -21,6 +21,8 @@ class Job:
     routers: int = 1
     middlewares: bool = False
     observed: tuple[str, ...] = ()  # of "metrics", "clf" and "json": what is kept of each request
+    backends: tuple[int, ...] = ()  # instead of the one
+    strategy: str = ""
     mark: str = "0"  # comes back in a response header, to see which configuration answered
 
 
@@ -62,8 +64,9 @@ def dynamic_text(job: Job) -> str:
         "  services:",
         "    backend:",
         "      loadBalancer:",
+        *([f"        strategy: {job.strategy}"] if job.strategy else []),
         "        servers:",
-        f"          - url: http://127.0.0.1:{job.backend}",
+        *(f"          - url: http://127.0.0.1:{port}" for port in job.backends or (job.backend,)),
     ]
     return "\n".join(lines) + "\n"
 

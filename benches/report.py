@@ -12,12 +12,14 @@ from pathlib import Path
 Figures = dict[str, dict[str, float]]
 
 COLUMNS = {
+    "choice_us": "µs/choice",
     "cpu_us": "µs/request",
     "ratio": "× nginx",
     "lone_us": "µs one at a time",
     "rps": "req/s",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
+    "p99_ratio": "p99 × wrr",
     "p99_during_ms": "p99 during",
     "pss_mib": "PSS MiB",
     "pss_after_mib": "PSS after",
@@ -39,6 +41,8 @@ COLUMNS = {
 }
 _DIGITS = {
     "ratio": 2,
+    "choice_us": 2,
+    "p99_ratio": 3,
     "growth": 3,
     "gb_s": 3,
     "gbps": 2,

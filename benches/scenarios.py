@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benches.backend import HUGE, MIB
+from benches.balancing import choosing, slow_server
 from benches.datagrams import udp
 from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
@@ -217,5 +218,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         udp,
         tcp,
         http2,
+        choosing,
+        slow_server,
     )
 }

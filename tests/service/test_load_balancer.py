@@ -180,6 +180,15 @@ async def test_equals_take_weighted_turns() -> None:
     assert Counter(chosen)[2] == pytest.approx(200, abs=2)
 
 
+async def test_of_a_crowd_the_slow_ones_are_rarely_asked() -> None:
+    crowd = servers(*[1] * 100)
+    for index, server in enumerate(crowd):
+        server.times.add(10 if index % 2 else 1000)
+    balancer = LoadBalancer("s@file", crowd, "leasttime")
+    chosen = Counter([await pick(balancer) % 2 for _ in range(1000)])
+    assert chosen[1] > 950
+
+
 def test_times_are_a_mean_of_the_last_hundred() -> None:
     times = servers(1)[0].times
     assert times.mean == 0.0

@@ -14,8 +14,8 @@ from tests.support import Origin, make_request, run
 from trafficcop.config.dynamic import Sticky
 from trafficcop.config.own_balancing import ConsistentHash, StickyClientIP, StickyHeader
 from trafficcop.http.messages import Request
-from trafficcop.service.hashing import Ring, ring_of
 from trafficcop.service.load_balancer import LoadBalancer, Server
+from trafficcop.service.rings import Ring, ring_of
 from trafficcop.service.strategies import STRATEGIES, Beginning
 
 ANY = make_request()

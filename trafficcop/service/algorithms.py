@@ -15,6 +15,8 @@ from trafficcop.service.turns import Turns, order_of, reduced, starts_of
 
 _MANY = 8  # servers, of which a strategy looks at a few more than one
 _SOME = (0, 1, 2)
+_CROWD = 32  # servers, of which a strategy that weighs all of them looks at a sample
+_SAMPLE = 8
 
 
 class Algorithm(Protocol):
@@ -106,7 +108,10 @@ class PowerOfTwo(OfEligible):
 
 
 class LeastTime(OfEligible):
-    """The least of (mean time to the answer) x (1 + requests under way) / weight; weighted turns among equals."""
+    """The least of (mean time to the answer) x (1 + requests under way) / weight; weighted turns among equals.
+
+    Of many servers it looks at some, taken at random for each request.
+    """
 
     __slots__ = ("_deadlines",)
 
@@ -123,7 +128,11 @@ class LeastTime(OfEligible):
             return self._eligible[0] if self._eligible else None
         lowest = math.inf
         candidates: list[Server] = []
-        for server in self._eligible:
+        servers = self._eligible
+        if len(servers) > _CROWD:
+            size, chance = len(servers), self._chance.random
+            servers = [servers[int(chance() * size)] for _ in range(_SAMPLE)]
+        for server in servers:
             score = server.times.mean * (1 + server.tally.total()) / (server.weight * server.share)
             if score < lowest:
                 lowest, candidates = score, [server]
