@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import resource
 import socket
 
 from tests.process.instance import free_port
@@ -116,12 +119,45 @@ async def test_the_idlest_session_makes_room():
         socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(50)]
         for sock in socks:
             sock.sendto(b"x", ("127.0.0.1", running.port))
-        await until(lambda: len(backend.clients) == 50)
+        await until(lambda: len(backend.seen) == 50)
         assert len(running.listener.sessions) == 10
         kept = {session.address[1] for session in running.listener.sessions.values()}
         assert kept == {sock.getsockname()[1] for sock in socks[40:]}
         for sock in socks:
             sock.close()
+
+
+async def test_sources_without_end_leave_nothing_behind():
+    async with server(b"") as backend, worker(routed(backend.port), timeout="100ms") as running:
+        running.listener._limit = 100
+        before = len(os.listdir("/proc/self/fd"))
+        for number in range(2000):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.bind((f"127.0.{1 + number % 200}.{1 + number // 200}", 0))
+                sock.sendto(b"x", ("127.0.0.1", running.port))
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+                assert len(running.listener.sessions) <= 100
+        await until(lambda: not running.listener.sessions)
+        assert len(os.listdir("/proc/self/fd")) == before
+        with client(running.port) as one:
+            assert await one.ask(b"still there") == b"still there"
+
+
+async def test_descriptors_run_out():
+    async with server(b"") as backend, worker(routed(backend.port)) as running:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(client(running.port)) for _ in range(60)]
+            taken = {int(name) for name in os.listdir("/proc/self/fd")}
+            free = [number for number in range(max(taken) + 30) if number not in taken]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free[20], hard))
+            try:
+                answers = [await one.ask(b"x") for one in clients]
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert answers == [b"x"] * 60
+        assert 0 < len(running.listener.sessions) < 25
 
 
 async def test_draining_lets_sessions_go_on_and_takes_no_new_ones():
