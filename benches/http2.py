@@ -20,7 +20,8 @@ _SHARED = (8, 10)
 _LONE = (64, 1)
 _COUNTS = re.compile(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed")
 
-_DYNAMIC = """tls: {{certificates: [{{certFile: {directory}/cert.pem, keyFile: {directory}/key.pem}}]}}
+_DYNAMIC = """tls:
+  stores: {{default: {{defaultCertificate: {{certFile: {directory}/cert.pem, keyFile: {directory}/key.pem}}}}}}
 http:
   routers: {{all: {{entryPoints: [web], rule: "Host(`{host}`)", service: backend, tls: {{}}}}}}
   services: {{backend: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{backend}"}}]}}}}}}
@@ -29,7 +30,7 @@ http:
 
 def http2(bench: Bench) -> dict[str, Row]:
     """HTTP/2 over TLS: small answers, many streams to a connection and one, and 100 MiB up on one stream."""
-    peers = [Peer(peer.name, command, environ=peer.environ) for peer in bench.peers if (command := _command(peer))]
+    peers = [Peer(peer.name, command, environ=peer.environ) for peer in bench.peers if (command := secured(peer))]
 
     def measure(peer: Peer) -> Row:
         with bench.running(peer, first_answer=_first_answer) as running:
@@ -78,14 +79,14 @@ def _upload(running: Running, version: str) -> float:
     form = "%{http_code} %{time_total}"
     found = []
     for _ in range(5):
-        code, seconds = _curl(running.port, version, "-H", "Expect:", "-T", str(path), "-w", form).split()
+        code, seconds = curl(running.port, version, "-H", "Expect:", "-T", str(path), "-w", form).split()
         if code != "200":
             raise RuntimeError(f"an upload was answered with {code}\n{running.tree.tail()}")
         found.append(_UPLOAD / 1e6 / float(seconds))
     return max(found)
 
 
-def _curl(port: int, *words: str) -> str:
+def curl(port: int, *words: str) -> str:
     command = ["curl", "-sk", "-o", "/dev/null", "--resolve", f"{_HOST}:{port}:127.0.0.1", *words]
     return subprocess.run([*command, f"https://{_HOST}:{port}/"], stdout=subprocess.PIPE, text=True, check=False).stdout
 
@@ -94,7 +95,7 @@ def _first_answer(tree: Tree, port: int) -> float:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         tree.check_alive()
-        if _curl(port, "--http2", "-w", "%{http_version} %{http_code}") == "2 200":
+        if curl(port, "--http2", "-w", "%{http_version} %{http_code}") == "2 200":
             return time.monotonic()
         time.sleep(0.05)
     raise TimeoutError(f"no answer by HTTP/2\n{tree.tail()}")
@@ -103,7 +104,8 @@ def _first_answer(tree: Tree, port: int) -> float:
 # === the same peers, with TLS ===
 
 
-def _command(peer: Peer) -> Callable[[Job], list[str]] | None:
+def secured(peer: Peer) -> Callable[[Job], list[str]] | None:
+    """How a peer is started with TLS on its port; None: not here."""
     if peer.name == "nginx":
         return _nginx
     if not peer.can_route or "fastProxy" in peer.name:

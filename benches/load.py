@@ -42,6 +42,7 @@ class Wanted:
     host: str = "bench.example.com"
     body: int = 0
     connections: int = 64
+    scheme: str = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Load:
         command = ["wrk", "-t1", f"-c{wanted.connections}", f"-d{seconds:.0f}s", "--timeout", "10s", "-s", str(script)]
         for name, value in {"Host": wanted.host, **FIELDS}.items():
             command += ["-H", f"{name}: {value}"]
-        command.append(f"http://127.0.0.1:{port}{wanted.path}")
+        command.append(f"{wanted.scheme}://127.0.0.1:{port}{wanted.path}")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def result(self) -> Measured:

@@ -16,6 +16,7 @@ COLUMNS = {
     "cpu_us": "µs/request",
     "ratio": "× nginx",
     "lone_us": "µs one at a time",
+    "hand_us": "µs/handshake",
     "rps": "req/s",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",

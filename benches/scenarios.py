@@ -16,6 +16,7 @@ from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer, write_dynamic
 from benches.streams import tcp
+from benches.tls import tls
 
 Figures = dict[str, Row]
 NOWHERE = Job(Path(), 0, 0)
@@ -217,6 +218,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         reloads,
         udp,
         tcp,
+        tls,
         http2,
         choosing,
         slow_server,
