@@ -155,6 +155,8 @@ class Connection(asyncio.Protocol):
         self._is_closing = True
         self._listener.discard(self)
         self.is_congested = False
+        if self._request is None and self._answer is None and self._decoder.is_idle and not self._decoder.ready:
+            return  # nobody waits for anything: so do most connections end
         error = ProxyError(Kind.CLIENT_GONE)
         self._decoder.fail(error)
         self._decoder.ready.clear()
