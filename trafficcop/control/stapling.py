@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -132,6 +131,8 @@ def fetch(leaf: x509.Certificate, issuer: x509.Certificate, responders: Iterable
 
 
 def _post(url: str, data: bytes) -> bytes:
+    import urllib.request
+
     if not url.startswith(("http://", "https://")):
         raise ValueError("neither http nor https")
     request = urllib.request.Request(  # noqa: S310 - checked above
