@@ -11,6 +11,7 @@ from pathlib import Path
 from benches.backend import HUGE, MIB
 from benches.balancing import choosing, slow_server
 from benches.datagrams import udp
+from benches.grpc import grpc
 from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
@@ -222,5 +223,6 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         http2,
         choosing,
         slow_server,
+        grpc,
     )
 }
