@@ -506,6 +506,25 @@ async def test_tunnels_end(is_agreed: bool) -> None:
         await until(lambda: _h2(loopback)[0].session.streams == {})
 
 
+async def test_an_answer_that_is_no_tunnel_must_not_look_like_one() -> None:
+    async with router(Scripted(fixed())) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.receive()
+        fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http"), (b":path", b"/")]
+        stream_id = await client.start_raw([*fields, (b":authority", b"a")], is_last=False)
+        answer = await client.answer(stream_id)
+        assert (answer.status, answer.body) == (502, b"")
+        await until(lambda: _h2(loopback)[0].session.streams == {})
+        assert (await client.ask()).body == b"ok"
+
+
+async def test_bytes_that_are_no_ascii_reach_servers_escaped() -> None:
+    async with router(Scripted(echo)) as loopback:
+        client = await H2Client.connect(loopback)
+        answer = await client.ask(path=b"/caf\xc3\xa9?q=\xc3\xa9")
+        assert answer.body.startswith(b"GET /caf%C3%A9?q="), answer.body
+
+
 async def test_a_client_that_resets_its_tunnel() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
@@ -527,11 +546,14 @@ async def test_a_client_that_resets_its_tunnel() -> None:
 
 
 async def test_upgrade_to_h2c_is_ignored() -> None:
-    async with router(Scripted(fixed())) as loopback:
+    server = Scripted(fixed())
+    async with router(server) as loopback:
         head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
         head += b"HTTP2-Settings: AAMAAABk\r\n\r\n"
         status, _, body = await loopback.ask(head)
         assert (status, body) == (200, b"ok")
+        assert b"h2c" not in server.heads[0]
+        assert b"HTTP2-Settings" not in server.heads[0]
 
 
 async def test_a_connection_that_is_lost() -> None:

@@ -54,7 +54,8 @@ def _apply_connection(request: Request, options: bytes, upgrade: bytes) -> None:
         request.is_keep_alive = False
     elif b"keep-alive" in tokens:
         request.is_keep_alive = True
-    if b"upgrade" in tokens and upgrade:
+    # RFC 9113 §3.1: the upgrade to HTTP/2 is obsolete. In a tunnel to a server its requests would pass no router.
+    if b"upgrade" in tokens and upgrade and b"h2c" not in upgrade.lower():
         request.upgrade = upgrade
     # RFC 9110 §7.6.1: fields that the client names here end at this hop.
     request.connection_options = [token for token in tokens if is_option(token)]

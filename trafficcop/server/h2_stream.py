@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 from collections.abc import Coroutine
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -21,13 +20,12 @@ from trafficcop.http.h2.flow_body import FlowBody
 from trafficcop.http.h2.heads import Fields, Head
 from trafficcop.http.h2.stream import Stream
 from trafficcop.http.headers import EXPECT, Field, Headers
-from trafficcop.http.messages import Request, Response, text_response
+from trafficcop.http.messages import Request, Response, bare_response, text_response
 from trafficcop.server.h2_tunnel import StreamTransport
 
 if TYPE_CHECKING:
     from trafficcop.server.h2 import H2Connection
 
-_HIGH = re.compile(rb"[\x80-\xff]")
 _SWITCH: list[Field] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 
 
@@ -209,7 +207,12 @@ class ServerStream(Stream):
         if response.tunnel is not None:
             self._switch(response)
             return
-        self._is_tunneling = False
+        if self._is_tunneling:
+            self._is_tunneling = False
+            if 200 <= response.status < 300:
+                # RFC 8441 §5: to the client that would be the tunnel.
+                response.body.close()
+                response, first, is_last = bare_response(502), b"", True
         status = response.status
         length: int | None
         if status == 204 or status == 304 or status < 200:

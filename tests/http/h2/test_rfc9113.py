@@ -137,6 +137,7 @@ TABLE = [
     ("8.3 one behind other fields", headers(1, [*GET[:3], (b"a", b"b"), GET[3]]), reset(f.PROTOCOL_ERROR)),
     ("8.3.1 no method", headers(1, GET[1:]), reset(f.PROTOCOL_ERROR)),
     ("8.3.1 no scheme", headers(1, [GET[0], *GET[2:]]), reset(f.PROTOCOL_ERROR)),
+    ("8.3.1 a scheme of other things", headers(1, [GET[0], (b":scheme", b"ftp"), *GET[2:]]), reset(f.PROTOCOL_ERROR)),
     ("8.3.1 no path", headers(1, GET[:3]), reset(f.PROTOCOL_ERROR)),
     ("8.3.1 an empty path", headers(1, [*GET[:3], (b":path", b"")]), reset(f.PROTOCOL_ERROR)),
     ("8.3.1 a path twice", headers(1, [*GET, GET[3]]), reset(f.PROTOCOL_ERROR)),

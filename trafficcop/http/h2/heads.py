@@ -189,9 +189,13 @@ class Head:
             return "malformed :method"
         if self.method == b"CONNECT":
             if self.protocol:
-                return "" if self.scheme and self.path[:1] == b"/" and self.authority else "a pseudo-field is missing"
+                return (
+                    ""
+                    if self.scheme in _SCHEMES and self.path[:1] == b"/" and self.authority
+                    else "a pseudo-field is missing"
+                )
             return "" if self.authority and not self.scheme and not self.path else "malformed CONNECT"
-        if not self.scheme or self.protocol:
+        if self.scheme not in _SCHEMES or self.protocol:
             return "malformed :scheme or :protocol"
         return "" if (self.path[:1] == b"/" or self.path == b"*") and b" " not in self.path else "malformed :path"
 
@@ -206,6 +210,8 @@ class Head:
         return "a pseudo-field in the trailers" if self.is_pseudo else self.fault
 
 
+# Others are nothing that can be asked of us; net/http refuses them as well.
+_SCHEMES = (b"https", b"http")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
 
