@@ -30,9 +30,10 @@ def check(loaded: LoadedStatic, dynamic: DynamicConfiguration) -> set[str]:
     _, report = compile_plan(loaded.static, {"file": dynamic}, ())
     assert [str(issue) for issue in report.issues] == []
     objects = {**report.routers, **report.services, **report.middlewares}
+    objects |= {**report.tcp_routers, **report.tcp_services, **report.tcp_middlewares}
     objects |= {**report.udp_routers, **report.udp_services, **report.udp_middlewares}
     assert {name: info.errors for name, info in objects.items() if info.status != "enabled"} == {}
-    return {name for name in (*report.routers, *report.udp_routers) if name.endswith("@file")}
+    return {name for name in (*report.routers, *report.tcp_routers, *report.udp_routers) if name.endswith("@file")}
 
 
 @pytest.mark.parametrize("path", SAMPLES)

@@ -80,7 +80,5 @@ class PostgresTransport(asyncio.Transport):
         return self._below.get_write_buffer_limits()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        if name == "socket":
-            return default  # nobody may go around us
         # What the socket gives is not yet what the client says: nobody may go round us.
         return default if name == "socket" else self._below.get_extra_info(name, default)
