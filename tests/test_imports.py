@@ -37,6 +37,12 @@ assert len(plan.routers) == 1 and not report.issues
 RARE = {
     *("lark", "re2", "bcrypt", "cryptography", "hypercorn", "starlette", "asyncinotify", "tomllib", "h11", "wsproto"),
     *("http.client", "email", "tempfile", "difflib", "multiprocessing", "trafficcop.gotemplate.execute"),
+    *(
+        "trafficcop.server.h2",
+        "trafficcop.proxy.h2",
+        "trafficcop.telemetry.access",
+        "trafficcop.server.observed_pipeline",
+    ),
 }
 
 

@@ -16,9 +16,9 @@ from trafficcop.http.body import Bytes
 from trafficcop.http.headers import MANAGED, Headers
 from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, Route, bare_response
 from trafficcop.proxy.observed import Logged
+from trafficcop.server.access_observer import AccessObserver
 from trafficcop.server.admission import Admission
-from trafficcop.server.observed_pipeline import pipeline_of
-from trafficcop.server.observer import AccessObserver
+from trafficcop.server.pipeline import pipeline_of
 from trafficcop.telemetry.access import AccessLog
 
 

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from trafficcop.http.messages import Handler, Target
 from trafficcop.proxy.forward import Forward, Unforwardable
-from trafficcop.proxy.forward_streams import ForwardStreams
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pools import AnyPool, Pools
 
@@ -23,6 +22,8 @@ def forwarder(
         pool = pools.get(origin, limits)
         used.add(pool)
         return Forward(pool, target, host, prefix)
+    from trafficcop.proxy.forward_streams import ForwardStreams
+
     streams = pools.get_streams(origin, limits)
     used.add(streams)
     used.add(streams.plain)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
 from trafficcop.http.deadlines import Deadlines
-from trafficcop.proxy.h2_pool import StreamPool
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pool import Pool
 
-AnyPool = Pool | StreamPool
+if TYPE_CHECKING:
+    from trafficcop.proxy.h2_pool import StreamPool
+
+
+class AnyPool(Protocol):
+    """The connections to one origin."""
+
+    def retire(self) -> None:
+        """No configuration names this origin any more."""
 
 
 class Pools:
@@ -36,6 +44,9 @@ class Pools:
         """For a server that may speak HTTP/2."""
         pool = self._stream_pools.get((origin, limits))
         if pool is None:
+            # Most configurations have no such server.
+            from trafficcop.proxy.h2_pool import StreamPool
+
             plain = self.get(replace(origin, scheme="http") if origin.scheme == "h2c" else origin, limits)
             pool = StreamPool(origin, limits, self._deadlines, self._names, plain)
             self._stream_pools[(origin, limits)] = pool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.http.deadlines import NEVER, Deadlines, Timed
@@ -17,13 +17,15 @@ from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.door import Door
 from trafficcop.server.entry_routes import EntryRoutes
-from trafficcop.server.h2 import H2Connection
-from trafficcop.server.observed_pipeline import pipeline_of
 from trafficcop.server.observer import Observer
 from trafficcop.server.peer import peer_named
+from trafficcop.server.pipeline import pipeline_of
 from trafficcop.server.preface import Preface
 from trafficcop.server.proxy_protocol import ProxyProtocol
 from trafficcop.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from trafficcop.server.h2 import H2Connection
 
 _log = get_logger(__name__)
 
@@ -150,7 +152,11 @@ class Listener:
 
     def connect(self, peer: Peer | None, *, is_h2: bool = False) -> Connection | H2Connection:
         """What speaks HTTP with a client. `peer` None: its address is to be asked of the transport."""
-        return H2Connection(self, peer) if is_h2 else Connection(self, peer)
+        if not is_h2:
+            return Connection(self, peer)
+        from trafficcop.server.h2 import H2Connection
+
+        return H2Connection(self, peer)
 
     def _take(self, sock: socket.socket, name: object) -> bool:
         """A connection to TCP routers that need no byte of it; not taken if none of them wants it."""

@@ -16,11 +16,6 @@ from trafficcop.server.observer import Observer
 from trafficcop.server.pipeline import Pipeline, answer_to, send
 
 
-def pipeline_of(admission: Admission, handler: Handler, observer: Observer | None) -> Pipeline:
-    """What is not observed costs nothing for it."""
-    return Pipeline(admission, handler) if observer is None else ObservedPipeline(admission, handler, observer)
-
-
 class ObservedPipeline(Pipeline):
     """Tells an observer of each request when it comes and when its exchange is over."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import traceback
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trafficcop.errors import Kind, ProxyError, Side
 from trafficcop.http.answer import Answer
@@ -14,6 +14,9 @@ from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.server.admission import Admission
 from trafficcop.telemetry.log import get_logger
+
+if TYPE_CHECKING:
+    from trafficcop.server.observer import Observer
 
 _log = get_logger(__name__)
 
@@ -115,3 +118,12 @@ async def _stream(exchange: Exchange, response: Response, whole: bytes | None) -
         exchange.abort()
         raise
     exchange.finish(response)
+
+
+def pipeline_of(admission: Admission, handler: Handler, observer: Observer | None) -> Pipeline:
+    """What is not observed costs nothing for it, not even the reading of the code."""
+    if observer is None:
+        return Pipeline(admission, handler)
+    from trafficcop.server.observed_pipeline import ObservedPipeline
+
+    return ObservedPipeline(admission, handler, observer)

@@ -10,6 +10,7 @@ from trafficcop.config.dynamic import LoadBalancer as LoadBalancerOptions
 from trafficcop.config.dynamic import Server as ServerOptions
 from trafficcop.config.dynamic import Service
 from trafficcop.config.middlewares import Middleware
+from trafficcop.config.observability import AccessLog
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Ready, Request, Response, Target, text_response
@@ -29,7 +30,6 @@ from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
 from trafficcop.store.interface import Store
-from trafficcop.telemetry.access_format import FieldModes
 from trafficcop.tls.client import ServerTrust
 from trafficcop.worker.link_balancer import BalancerLinker
 from trafficcop.worker.link_meters import LinkMeters
@@ -65,9 +65,7 @@ class ServiceLinker:
         self._runtime_dir = runtime_dir
         access = static.access_log
         self._has_access_log = access is not None
-        self._has_origin_headers = (
-            access is not None and access.format == "json" and FieldModes(access.fields).has_headers
-        )
+        self._has_origin_headers = access is not None and _has_headers(access)
         self._store = store
         self._balancers = BalancerLinker(store, phase)
         self._linked = linked
@@ -248,6 +246,15 @@ class ControlForward:
             raise
         request.server = None
         return response
+
+
+def _has_headers(access: AccessLog) -> bool:
+    """Whether the log shows fields of messages."""
+    if access.format != "json":
+        return False
+    from trafficcop.telemetry.access_format import FieldModes
+
+    return FieldModes(access.fields).has_headers
 
 
 def _unavailable(request: Request) -> Ready:

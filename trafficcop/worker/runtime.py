@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import Deadlines
@@ -13,13 +14,11 @@ from trafficcop.plan.messages import Health, Staple
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.pools import Pools
 from trafficcop.server.listener import Listener
-from trafficcop.server.metrics_observer import MetricsObserver
-from trafficcop.server.observer import AccessObserver, Observer, Observers
+from trafficcop.server.observer import Observer, Observers
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.tcp.terms import Relays
-from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.log import get_logger
 from trafficcop.telemetry.meters import Meters
 from trafficcop.telemetry.metrics import counting_of
@@ -27,6 +26,9 @@ from trafficcop.tls.contexts import Contexts
 from trafficcop.worker.datagrams import Datagrams
 from trafficcop.worker.link import NO_ROUTES, Linker
 from trafficcop.worker.linked import Linked
+
+if TYPE_CHECKING:
+    from trafficcop.telemetry.access import AccessLog
 
 _log = get_logger(__name__)
 _POLL_SECONDS = 0.05
@@ -65,6 +67,8 @@ class Runtime:
         config = self._static.access_log
         if config is None:
             return None
+        from trafficcop.telemetry.access import AccessLog
+
         try:
             return AccessLog(config, schedule=asyncio.get_running_loop().call_later, place=place, places=places)
         except OSError as error:
@@ -90,8 +94,12 @@ class Runtime:
         """Whoever wants to know of the requests of an entry point, as one."""
         observers: list[Observer] = []
         if self._access is not None:
+            from trafficcop.server.access_observer import AccessObserver
+
             observers.append(AccessObserver(self._access, entry_point))
         if self.meters is not None:
+            from trafficcop.server.metrics_observer import MetricsObserver
+
             options = self._static.entry_points[entry_point].observability
             is_measured = options is None or options.metrics
             unrouted = self.meters.entry_point(entry_point) if is_measured else None
