@@ -43,7 +43,7 @@ class CertificateChecks:
         self.errors: dict[str, str] = {}
         self._merged = merged
         self._places = places
-        self._pairs = pairs
+        self.pairs = pairs
 
     def options(self) -> None:
         for name, options in self._merged.tls_options.items():
@@ -101,7 +101,7 @@ class CertificateChecks:
             return f'unknown client auth type "{kind}"', ("clientAuth", "clientAuthType")
         if kind in _NEEDS_CAS and not auth.ca_files:
             return f"invalid clientAuthType: {kind}, CAFiles is required", ("clientAuth", "clientAuthType")
-        self._pairs.note(*auth.ca_files)
+        self.pairs.note(*auth.ca_files)
         for file in auth.ca_files:
             error = ca_error(file)
             if error:
@@ -130,7 +130,7 @@ class CertificateChecks:
         self, provider: str, path: tuple[str | int, ...], cert: FileOrContent, key: FileOrContent
     ) -> Certificate | None:
         """What is at `path`, None when it cannot be used: that is told."""
-        pair = self._pairs.load(cert, key)
+        pair = self.pairs.load(cert, key)
         for option, error in pair.errors:
             self.tell(provider, (*path, option), error)
         if pair.expires is not None and pair.expires < datetime.datetime.now(datetime.UTC):

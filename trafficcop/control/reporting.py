@@ -8,9 +8,9 @@ from typing import Any
 
 from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.dynamic import Router, RouterObservability, Service
-from trafficcop.config.lazy import dataclass
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.stream import TCPMiddleware, TCPService, UDPService
+from trafficcop.control.books import Books
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import provider_of, qualify
 from trafficcop.control.spread import RouterEntry, service_of
@@ -21,21 +21,6 @@ from trafficcop.plan.model import Observability
 from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceInfo
 
 _UP = "UP"
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Everything that is compiled, by qualified name."""
-
-    routers: dict[str, RouterEntry]
-    services: dict[str, Entry[Service]]
-    middlewares: dict[str, Entry[Middleware]]
-    tcp_routers: dict[str, StreamRouter]
-    tcp_services: dict[str, Entry[TCPService]]
-    tcp_middlewares: dict[str, Entry[TCPMiddleware]]
-    udp_routers: dict[str, UDPRouterEntry]
-    udp_services: dict[str, Entry[UDPService]]
-    udp_middlewares: dict[str, Entry[UDPMiddleware]]
 
 
 def report(books: Books, issues: Iterable[Issue], served: Container[str] = frozenset()) -> Report:
