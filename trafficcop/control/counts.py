@@ -29,7 +29,7 @@ _SAVING_DELAY = 1.0
 class CountsBook:
     """Keeps the totals: of workers that come and go, and, in a file, of those that a control process before knew.
 
-    `ask` sends a question to all workers and says which they are.
+    `ask` sends a question to all workers and says which they are. `is_resumed`: there was such a process.
     """
 
     def __init__(self, path: Path, ask: Callable[[ReadCounts], frozenset[int]]) -> None:
@@ -42,7 +42,7 @@ class CountsBook:
         self._missing: set[int] = set()
         self._complete: asyncio.Event | None = None  # set when nobody is missing any more
         self._saving: asyncio.TimerHandle | None = None
-        self._load()
+        self.is_resumed = self._load()
 
     # === workers (`control/channel.py`: CountsListener) ===
 
@@ -98,14 +98,15 @@ class CountsBook:
 
     # === the file ===
 
-    def _load(self) -> None:
+    def _load(self) -> bool:
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
-            return
+            return False
         # From a control process of this instance, in a directory nobody else may enter.
         saved = pickle.loads(data)  # noqa: S301
         self.reloads, self.last_reload, self.totals.retired, self.totals.retired_plain = saved
+        return True
 
     def _save_soon(self) -> None:
         if self._saving is None:

@@ -68,7 +68,7 @@ class Control:
         self._report_ready = report_ready
         self._health = HealthChecks(self._tell_health, (http_checks, tcp_checks, udp_checks))
         self._channel = Channel(directory / "control.sock", self._note_workers, self._health.learn)
-        self._metrics = MetricsExport.of(launch.static, self.state, self._channel, directory)
+        self._metrics = MetricsExport.of(launch, self.state, self._channel, directory)
         self._providers = build_providers(launch)
         required = "file" if any(isinstance(provider, FileProvider) for provider in self._providers) else ""
         self._watcher = Watcher(launch.static, self._publish, required=required)

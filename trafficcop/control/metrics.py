@@ -10,10 +10,11 @@ from pathlib import Path
 
 from trafficcop.config.address import parse_address
 from trafficcop.config.dynamic import LoadBalancer
-from trafficcop.config.observability import Prometheus
-from trafficcop.config.static import StaticConfiguration
+from trafficcop.config.observability import Metrics, Prometheus
 from trafficcop.control.channel import Channel
 from trafficcop.control.counts import CountsBook
+from trafficcop.control.expiry import expiries
+from trafficcop.control.launch import Launch
 from trafficcop.control.state import State
 from trafficcop.plan.report import Report
 from trafficcop.telemetry.exposition_text import CONTENT_TYPE
@@ -28,8 +29,9 @@ _SCRAPE_SECONDS = 600.0
 class MetricsExport:
     """Everything that leaves the control process as metrics."""
 
-    def __init__(self, static: StaticConfiguration, state: State, channel: Channel, directory: Path) -> None:
-        self._static = static
+    def __init__(self, launch: Launch, state: State, channel: Channel, directory: Path) -> None:
+        static = launch.static
+        self._launch = launch
         self._state = state
         self._directory = directory
         self._entry_points = tuple(
@@ -40,9 +42,9 @@ class MetricsExport:
         channel.counts = self._book
 
     @classmethod
-    def of(cls, static: StaticConfiguration, state: State, channel: Channel, directory: Path) -> MetricsExport | None:
+    def of(cls, launch: Launch, state: State, channel: Channel, directory: Path) -> MetricsExport | None:
         """None when nobody wants metrics."""
-        return None if counting_of(static.metrics) is None else cls(static, state, channel, directory)
+        return None if counting_of(launch.static.metrics) is None else cls(launch, state, channel, directory)
 
     def note_reload(self) -> None:
         """A configuration was put in force."""
@@ -50,16 +52,27 @@ class MetricsExport:
 
     def start(self, stop: asyncio.Event) -> list[asyncio.Task[None]]:
         """The tasks that serve and push until `stop`."""
-        metrics, counting = self._static.metrics, counting_of(self._static.metrics)
+        metrics = self._launch.static.metrics
+        counting = counting_of(metrics)
         if metrics is None or counting is None:
             return []
         tasks = [asyncio.create_task(self._follow(), name="counts")]
+        tasks += self._push(metrics, counting)
         if metrics.prometheus is not None:
             tasks.append(asyncio.create_task(self._serve(metrics.prometheus, counting, stop), name="prometheus"))
         return tasks
 
     def close(self) -> None:
         self._book.close()
+
+    def _push(self, metrics: Metrics, counting: Counting) -> list[asyncio.Task[None]]:
+        if metrics.statsd is None and metrics.datadog is None and metrics.influxdb2 is None:
+            return []
+        # Imported here: a web client is of no use to an instance that tells nobody.
+        from trafficcop.control.pushing import pushers_of, start_all
+
+        pushers = pushers_of(metrics, self._launch.environ)
+        return start_all(pushers, self._snapshot, counting, is_new=not self._book.is_resumed)
 
     async def _follow(self) -> None:
         while True:
@@ -90,6 +103,7 @@ class MetricsExport:
         return Facts(
             reloads=self._book.reloads,
             last_reload=self._book.last_reload,
+            certificates=expiries(self._state.report.certificates),
             servers=dict(_checked_servers(self._state.report)),
             entry_points=self._entry_points,
             pids=self._pids(),
