@@ -95,6 +95,10 @@ async def test_forwarded_for(lines: bytes, forwarded: ForwardedHeaders, expected
 
 async def test_the_host_of_the_server() -> None:
     server = Scripted(fixed())
+    async with router(server) as loopback:  # for a client that names none
+        assert (await loopback.exchange(b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert b"\r\nHost: 127.0.0.1:%d\r\n" % server.port in server.heads[0]
+    server = Scripted(fixed())
     async with router(server, balancer=LoadBalancer(pass_host_header=False)) as loopback:
         await loopback.ask(START + b"\r\n")
         assert b"\r\nHost: 127.0.0.1:%d\r\n" % server.port in server.heads[0]

@@ -42,12 +42,14 @@ async def test_a_request_and_its_answer() -> None:
         )
         assert (status, body) == (200, b"GET /x?y=1")
         assert b"date" in fields
-        (asked,) = server.asked
+        asked = server.asked[0]
         assert asked[b":scheme"] == b"http"
         assert asked[b":authority"] == b"Example.com:81"
         assert asked[b"x-some"] == b"Thing"
         assert asked[b"te"] == b"trailers"
         assert asked[b"x-forwarded-for"] == b"127.0.0.1"
+        assert (await loopback.exchange(b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert server.asked[1][b":authority"] == server.url.rpartition("/")[2].encode()
         names = {name for name, _ in asked.head}
         assert not names & {b"connection", b"x-hop", b"keep-alive", b"host", b"content-length", b"transfer-encoding"}
 

@@ -205,7 +205,8 @@ async def test_malformed_requests_end_their_stream_only(fields: list[tuple[bytes
 
 
 async def test_the_authority_and_odd_targets() -> None:
-    async with router(Scripted(echo)) as loopback:
+    server = Scripted(echo)
+    async with router(server) as loopback:
         client = await H2Client.connect(loopback)
         head = (await client.ask((b"host", b"other.example.com"))).body
         assert b"Host: example.com\r\n" in head
@@ -213,6 +214,8 @@ async def test_the_authority_and_odd_targets() -> None:
         only_host = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b"host", b"b.example.com")]
         answer = await client.answer(await client.start_raw(only_host))
         assert b"Host: b.example.com\r\n" in answer.body
+        nobody = await client.answer(await client.start_raw(only_host[:3]))
+        assert b"Host: 127.0.0.1:%d\r\n" % server.port in nobody.body
         assert (await client.ask(method=b"OPTIONS", path=b"*")).status == 200
         assert (await client.ask(path=b"/%zz")).status == 400
         assert (await client.ask(method=b"UNHEARD-OF")).body.startswith(b"UNHEARD-OF / ")

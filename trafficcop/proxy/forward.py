@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from urllib.parse import urlsplit
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
@@ -23,13 +24,15 @@ class Forward:
     """Sends requests to one server. `host`: the Host to send instead of the client's, or None; `prefix`: the path of
     the server's URL to put before the request's, or b""."""
 
-    __slots__ = ("_host", "_pool", "_prefix", "_target")
+    __slots__ = ("_host", "_pool", "_prefix", "_target", "own_host")
 
     def __init__(self, pool: Pool, target: Target, host: bytes | None = None, prefix: bytes = b"") -> None:
         self._pool = pool
         self._target = target
         self._host = host
         self._prefix = prefix.rstrip(b"/")
+        # For clients that name no host (HTTP/1.0; HTTP/2 without an authority): servers may refuse an empty one.
+        self.own_host = urlsplit(target.url).netloc.rpartition("@")[2].encode()
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         request.server = self._target
@@ -72,7 +75,7 @@ class Forward:
                 b" ",
                 self._prefix + request.raw_path or b"/",
                 b" HTTP/1.1\r\nHost: " if query is None else b"?%b HTTP/1.1\r\nHost: " % query,
-                request.authority if host is None else host,
+                (request.authority or self.own_host) if host is None else host,
                 b"\r\n",
                 lines_of(request),
                 b"" if request.headers.hop is None else _hop_lines(request),

@@ -76,7 +76,7 @@ class ForwardStreams:
             path = b"%b?%b" % (path, request.query)
         encoder = connection.session.encoder
         host = self._host
-        authority = request.authority if host is None else host
+        authority = (request.authority or self._plain.own_host) if host is None else host
         head = encoder.request_head(request.method, self._scheme, authority, path, lines_of(request))
         length = len(whole) if rest is None else rest.length
         if length or (length == 0 and (request.body is not EMPTY or request.method in BODY_EXPECTED)):
