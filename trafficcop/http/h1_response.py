@@ -10,7 +10,7 @@ import httptools
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1 import UNHEARD, Decoder
-from trafficcop.http.h1_fields import read_fields
+from trafficcop.http.h1_fields import FieldBlock, read_fields
 from trafficcop.http.h1_memo import known_response, remember_response
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
@@ -103,12 +103,17 @@ class ResponseDecoder(Decoder):
             self.is_reusable = b"close" not in connection
         if marks & CONNECTION and connection != b"keep-alive" and connection != b"close":
             _drop_connection_fields(response, connection)
+        self._begin(head, response, known)
+
+    def _begin(self, head: bytes, response: Response, known: FieldBlock) -> None:
+        """What follows the head (RFC 9112 §6.3)."""
+        status = response.status
         if self.is_head or status in (204, 304):
             # Content-Length says what the body would have been.
             response.body = Bytes(b"", known.length) if known.length >= 0 else EMPTY
             self._is_spent = self._is_spent or self.is_head
             self._end_message()
-        elif marks & FRAMING:
+        elif response.marks & FRAMING:
             if self.is_reusable and not self._has_bare_lf and status >= 200:
                 remember_response(head, status, known)
             if not self._begin_body():
@@ -119,7 +124,7 @@ class ResponseDecoder(Decoder):
             self.tunnel_bytes = b""
             self._end_message()
         else:
-            # RFC 9112 §6.3: the body ends with the connection.
+            # The body ends with the connection.
             self._is_in_body = self._is_spent = True
             self.is_reusable = False
 
