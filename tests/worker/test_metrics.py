@@ -31,6 +31,7 @@ FACTS = Facts(
     last_reload=1000.5,
     certificates=(Certificate("example.com", "12", "a.example.com,example.com", 2000.0),),
     servers={("app@file", "http://192.0.2.1"): False},
+    unchecked=(("app@file", "http://192.0.2.2"),),
     entry_points=("web",),
     pids=(),
 )
@@ -56,7 +57,9 @@ class Scrape:
         assert isinstance(prometheus, Prometheus)
         self.totals = Totals()
         self.totals.begin(0, 1)
-        self._exposition = Exposition(counting, levels_of(prometheus), bounds_of(prometheus))
+        self._exposition = Exposition(
+            counting, levels_of(prometheus), bounds_of(prometheus), has_seed_names=prometheus.seed_names
+        )
 
     def read(self, runtime: Runtime) -> None:
         assert runtime.meters is not None
@@ -349,3 +352,46 @@ async def test_an_exchange_that_outlives_its_router_counts_for_the_entry_point()
         families = scrape.families(runtime)
     assert list(samples(families["traefik_entrypoint_requests"], "_total").values()) == [1]
     assert "traefik_router_requests" not in families
+
+
+SEED_NAMES = {
+    "quic_connections": ("counter", set()),
+    "quic_connections_active": ("gauge", set()),
+    "quic_handshake_duration_seconds": ("histogram", set()),
+    "active_connections": ("gauge", set()),
+    "http_requests": ("counter", {"method", "status"}),
+    "http_request_duration_seconds": ("histogram", set()),
+    "backend_requests": ("counter", {"backend", "method", "service", "status"}),
+    "backend_health_status": ("gauge", {"backend", "service"}),
+    "backend_healthy": ("gauge", {"backend", "service"}),
+}
+
+
+@pytest.mark.parametrize("more", ["", ", addEntryPointsLabels: false, addServicesLabels: false"])
+async def test_the_names_of_smaller_proxies(more: str) -> None:
+    async with counted("seedNames: true, buckets: [0.5, 60]" + more) as (port, runtime, scrape):
+        for _ in range(2):
+            await ask(port, "POST /", b"12345678")
+        await ask(port, "GET /")
+        families = scrape.families(runtime)
+    for name, (kind, labels) in SEED_NAMES.items():
+        assert families[name].type == kind, name
+        assert {label for sample in families[name].samples for label in sample.labels} - {"le"} == labels, name
+    requests = samples(families["http_requests"], "_total")
+    assert requests == {(("method", "POST"), ("status", "200")): 2, (("method", "GET"), ("status", "200")): 1}
+    assert sorted(samples(families["backend_requests"], "_total").values()) == [1, 2]
+    assert samples(families["http_request_duration_seconds"], "_count") == {(): 3}
+    assert 0 < samples(families["http_request_duration_seconds"], "_sum")[()] < 60
+    assert samples(families["quic_handshake_duration_seconds"], "_count") == {(): 0}
+    health = {labels[0][1]: value for labels, value in samples(families["backend_health_status"]).items()}
+    assert health == {"http://192.0.2.1": 0, "http://192.0.2.2": 1}
+    assert ("traefik_entrypoint_requests" in families) is (not more)
+    assert ("traefik_service_requests" in families) is (not more)
+    if not more:
+        assert sum(samples(families["traefik_service_requests"], "_total").values()) == 3
+
+
+async def test_without_that_option_the_names_are_traefiks() -> None:
+    async with counted() as (port, runtime, scrape):
+        await ask(port, "GET /")
+        assert not set(SEED_NAMES) & set(scrape.families(runtime))

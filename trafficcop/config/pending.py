@@ -39,7 +39,6 @@ PENDING_STATIC: dict[str, str] = {
     "hostResolver": "resolving of CNAMEs",
     "log.otlp": "export of logs",
     "metrics.otlp": "push to an OpenTelemetry collector",
-    "metrics.prometheus.seedNames": "the names of smaller proxies",
     "providers.consul": "the Consul provider",
     "providers.consulCatalog": "the Consul Catalog provider",
     "providers.docker": "the Docker provider",

@@ -85,7 +85,7 @@ class MetricsExport:
         from trafficcop.admin.metrics import create_metrics_app
         from trafficcop.admin.server import serve
 
-        exposition = Exposition(counting, levels_of(options), bounds_of(options))
+        exposition = Exposition(counting, levels_of(options), bounds_of(options), has_seed_names=options.seed_names)
 
         async def render() -> str:
             text = exposition.text(await self._snapshot())
@@ -100,11 +100,13 @@ class MetricsExport:
         return Snapshot(self._book.totals, self._facts())
 
     def _facts(self) -> Facts:
+        report = self._state.report
         return Facts(
             reloads=self._book.reloads,
             last_reload=self._book.last_reload,
-            certificates=expiries(self._state.report.certificates),
-            servers=dict(_checked_servers(self._state.report)),
+            certificates=expiries(report.certificates),
+            servers=dict(_servers(report, is_checked=True)),
+            unchecked=tuple(key for key, _ in _servers(report, is_checked=False)),
             entry_points=self._entry_points,
             pids=self._pids(),
         )
@@ -116,13 +118,13 @@ class MetricsExport:
         return (os.getppid(), own, *workers)
 
 
-def _checked_servers(report: Report) -> Iterator[tuple[tuple[str, str], bool]]:
-    """Servers whose health is checked, by service and URL, and whether they are up."""
+def _servers(report: Report, *, is_checked: bool) -> Iterator[tuple[tuple[str, str], bool]]:
+    """Servers whose health is checked, or those whose is not, by service and URL, and whether they are up."""
     for name, info in report.services.items():
         balancer = info.service.load_balancer
         if not isinstance(balancer, LoadBalancer):
             continue
-        if balancer.health_check is None and balancer.passive_health_check is None:
+        if (balancer.health_check is not None or balancer.passive_health_check is not None) is not is_checked:
             continue
         for url, status in info.server_status.items():
             yield (name, url), status == "UP"

@@ -43,16 +43,17 @@ def counting_of(metrics: Metrics | None) -> Counting | None:
     if not exporters:
         return None
     prometheus = metrics.prometheus
+    has_seed_names = prometheus is not None and prometheus.seed_names
     bounds = set(bounds_of(prometheus) if prometheus is not None else ())
     if any(exporter is not None for exporter in pushing):
         bounds.update(_fine_bounds())
     return Counting(
-        entry_points=any(exporter.add_entry_points_labels for exporter in exporters),
+        entry_points=has_seed_names or any(exporter.add_entry_points_labels for exporter in exporters),
         routers=any(exporter.add_routers_labels for exporter in exporters),
-        services=any(exporter.add_services_labels for exporter in exporters),
+        services=has_seed_names or any(exporter.add_services_labels for exporter in exporters),
         bounds=tuple(sorted(bounds)),
         headers=tuple(sorted(prometheus.header_labels.items())) if prometheus is not None else (),
-        by_server=prometheus is not None and prometheus.seed_names,
+        by_server=has_seed_names,
         has_internals=metrics.add_internals,
     )
 

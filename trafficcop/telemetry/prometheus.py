@@ -23,6 +23,7 @@ from trafficcop.telemetry.exposition_text import (
 )
 from trafficcop.telemetry.metrics import ENTRY_POINT, NANOSECONDS, ROUTER, SERVICE, Counting
 from trafficcop.telemetry.processes import process_text
+from trafficcop.telemetry.seed_names import SeedNames
 from trafficcop.telemetry.snapshot import NAMES, Names, Row, Snapshot, count_of
 
 _TAKEN = {
@@ -35,12 +36,15 @@ _TAKEN = {
 class Exposition:
     """Writes the series of the levels that are wanted, with the buckets that are wanted."""
 
-    def __init__(self, counting: Counting, levels: Iterable[str], bounds: tuple[float, ...]) -> None:
+    def __init__(
+        self, counting: Counting, levels: Iterable[str], bounds: tuple[float, ...], *, has_seed_names: bool = False
+    ) -> None:
         self._levels = tuple(levels)
         self._header_labels = tuple(label for label, _ in counting.headers)
         self._bounds = bounds
         # Where the sums of the buckets of workers, which may be finer, are read.
         self._places = [bisect_left(counting.bounds, bound) for bound in bounds]
+        self._seed_names = SeedNames(counting.bounds, bounds) if has_seed_names else None
 
     def text(self, snapshot: Snapshot) -> str:
         facts = snapshot.facts
@@ -70,6 +74,8 @@ class Exposition:
         ]
         for level in self._levels:
             pieces += self._level(level, snapshot)
+        if self._seed_names is not None:
+            pieces += self._seed_names.text(snapshot)
         pieces.append(process_text(facts.pids))
         return "".join(pieces)
 

@@ -34,14 +34,16 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What control knows besides what workers count. `servers`: whether those that are checked are up,
-    by service and URL.
+    """What control knows besides what workers count.
+
+    `servers`: whether those that are checked are up, by service and URL; `unchecked` are the others.
     """
 
     reloads: int = 0
     last_reload: float = 0.0
     certificates: tuple[Certificate, ...] = ()
     servers: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    unchecked: tuple[tuple[str, str], ...] = ()
     entry_points: tuple[str, ...] = ()  # those of TCP
     pids: tuple[int, ...] = ()  # of the instance, the supervisor first
 
