@@ -47,6 +47,11 @@ def answer(sock: socket.socket, path: str = "/") -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
+def is_refused(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) != 0
+
+
 class Instance:
     """One supervisor and its children."""
 

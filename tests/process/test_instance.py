@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.conftest import Start
-from tests.process.instance import PATIENCE, answer, free_port, get, is_alive, until
+from tests.process.instance import PATIENCE, answer, free_port, get, is_alive, is_refused, until
 
 
 def test_it_starts_serves_and_stops(start: Start, port: int, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_request_in_flight_is_finished(start: Start, port: int) -> None:
         until(lambda: _has_taken_all(sock), "the request in the worker")
         instance.signal(signal.SIGTERM)
         until(lambda: "Draining" in instance.log(), "the stop")
-        until(lambda: _is_refused(port), "no new connections")
+        until(lambda: is_refused(port), "no new connections")
         assert instance.process.poll() is None
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
     assert instance.wait() == 0
@@ -130,14 +130,6 @@ def _has_taken_all(sock: socket.socket) -> bool:
     return False
 
 
-def _is_refused(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-    except ConnectionError:
-        return True
-    return False
-
-
 @pytest.mark.parametrize("workers", [0, 2])
 def test_new_connections_are_refused_while_old_ones_end(start: Start, port: int, workers: int) -> None:
     """A connection that is taken and never served would keep a client waiting that could go elsewhere."""
@@ -147,7 +139,7 @@ def test_new_connections_are_refused_while_old_ones_end(start: Start, port: int,
         sock.sendall(b"GET /slow/1 HTTP/1.1\r\nHost: example.com\r\n\r\n")
         until(lambda: _has_taken_all(sock), "the request in the worker")
         instance.signal(signal.SIGTERM)
-        until(lambda: _is_refused(port), "refusal")
+        until(lambda: is_refused(port), "refusal")
         sock.settimeout(0.0)
         with pytest.raises(BlockingIOError):
             sock.recv(1)
@@ -213,7 +205,7 @@ def test_no_child_outlives_a_killed_supervisor(start: Start, port: int) -> None:
     instance.wait()
     assert len(instance.children_seen) == 3
     until(lambda: not any(is_alive(pid) for pid in instance.children_seen), "the end of every child")
-    until(lambda: _is_refused(port), "a free port")
+    until(lambda: is_refused(port), "a free port")
 
 
 def test_sighup_reloads(start: Start, port: int, write_routes: Callable[[str], None]) -> None:
@@ -245,4 +237,4 @@ def test_sockets_of_systemd(start: Start, tmp_path: Path) -> None:
 
 
 def test_free_ports_are_free() -> None:
-    assert _is_refused(free_port())
+    assert is_refused(free_port())

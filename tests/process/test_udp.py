@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.instance import PATIENCE, Instance, free_port, get, until
+from tests.process.instance import PATIENCE, Instance, free_port, get, is_refused, until
 
 ADDRESS = bytes([192, 0, 2, 53])
 
@@ -153,6 +153,33 @@ def test_it_stops_with_sessions_open(dns: tuple[Instance, int]) -> None:
     client.close()
     instance.signal(signal.SIGTERM)
     assert instance.wait() == 0
+
+
+def test_sessions_end_in_their_own_time_at_a_shutdown(tmp_path: Path, names: NameServer) -> None:
+    port, web = free_port(), free_port()
+    config = tmp_path / "static.yml"
+    config.write_text(
+        f"workers: 2\nentryPoints:\n  dns: {{address: '127.0.0.1:{port}/udp', udp: {{timeout: 1s}}}}\n"
+        f"  web: {{address: '127.0.0.1:{web}'}}\nudp:\n  routers: {{r: {{service: s}}}}\n"
+        f"  services: {{s: {{loadBalancer: {{servers: [{{address: '127.0.0.1:{names.port}'}}]}}}}}}\n"
+    )
+    instance = Instance(config)
+    clients = sockets(8)
+    try:
+        instance.wait_serving()
+        for client in clients:
+            resolve(client, port, "a.example.com")
+        before = set(names.clients)
+        instance.signal(signal.SIGTERM)
+        until(lambda: is_refused(web), "the shutdown")
+        for client in clients:
+            assert resolve(client, port, "b.example.com", 2) == ADDRESS
+        assert set(names.clients) == before
+        assert instance.wait() == 0
+    finally:
+        instance.stop()
+        for client in clients:
+            client.close()
 
 
 class Patient(NameServer):
