@@ -49,9 +49,19 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     (`("http", "routers", "web@file")`) name objects that could not even be decoded. `generate` makes the certificate
     for names that have none; without it each worker does.
     """
-    rules = rules or RuleBook()
+    return begin(static, configurations, issues, places, rules or RuleBook(), pairs or PairBook()).outcome(generate)
+
+
+def begin(
+    static: StaticConfiguration,
+    configurations: Mapping[str, DynamicConfiguration],
+    issues: Sequence[Issue],
+    places: Places,
+    rules: RuleBook,
+    pairs: PairBook,
+) -> Compilation:
+    """A compilation of everything that was provided; certificates are read."""
     rules.turn()
-    pairs = pairs or PairBook()
     pairs.turn()
     own, mistakes = internal_configuration(static)
     merged = merge({**configurations, "internal": own})
@@ -62,11 +72,14 @@ def compile(  # noqa: A001 - the verb of this stage everywhere in the project
     certificates = CertificateChecks(merged, places, pairs)
     certificates.options()
     certificates.certificates()
-    return _Compilation(static, merged, issues, rules, ledger, certificates).outcome(generate)
+    return Compilation(static, merged, issues, rules, ledger, certificates)
 
 
-class _Compilation:
-    """What its stages share. Each returns the plan it was given with its own part added."""
+class Compilation:
+    """What its stages share. Each returns the plan it was given with its own part added.
+
+    `books`, `merged` and `ledger` are for who wants to know more than the outcome: `--validate`.
+    """
 
     def __init__(
         self,
@@ -78,15 +91,15 @@ class _Compilation:
         certificates: CertificateChecks,
     ) -> None:
         self._static = static
-        self._merged = merged
+        self.merged = merged
         self._rules = rules
-        self._ledger = ledger
+        self.ledger = ledger
         self._certificates = certificates
         self._entry_points = read_entry_points(static)
         self._has_spiffe = static.spiffe is not None
         self._ranks = Ranks(static.providers.precedence)
         books = open_books(merged, issues, self._entry_points)
-        self._books = replace(books, routers=settle(books.routers, rules, ledger))
+        self.books = replace(books, routers=settle(books.routers, rules, ledger))
 
     def outcome(self, generate: Callable[[], Certificate] | None) -> tuple[Plan, Report]:
         plan = self._transports(Plan())
@@ -94,25 +107,25 @@ class _Compilation:
         plan = self._tcp(plan)
         plan = self._udp(plan)
         plan = self._tls(plan, generate)
-        outcome = report(self._books, self._ledger.issues, plan.services)
+        outcome = report(self.books, self.ledger.issues, plan.services)
         return plan, replace(outcome, certificates=self._certificates.chains())
 
     def _transports(self, plan: Plan) -> Plan:
         """How servers are connected to; with them everything that is read as a certificate has been read."""
         certificates, has_spiffe = self._certificates, self._has_spiffe
-        merged, pairs = self._merged, certificates.pairs
+        merged, pairs = self.merged, certificates.pairs
         plan = replace(
             plan,
             transports=read_transports(merged.transports, certificates, pairs, has_spiffe=has_spiffe),
             tcp_transports=read_stream_transports(merged.tcp_transports, certificates, pairs, has_spiffe=has_spiffe),
         )
-        self._ledger.issues.extend(certificates.issues)
+        self.ledger.issues.extend(certificates.issues)
         return plan
 
     def _http(self, plan: Plan) -> Plan:
-        books, ledger = self._books, self._ledger
+        books, ledger = self.books, self.ledger
         stack: list[str] = []
-        services = Services(books.services, self._merged.transports, internal_services(self._static), ledger, stack)
+        services = Services(books.services, self.merged.transports, internal_services(self._static), ledger, stack)
         middlewares = Middlewares(books.middlewares, services, ledger, stack)
         grow(books.routers, ledger)
         options = self._certificates.errors
@@ -125,27 +138,27 @@ class _Compilation:
         return plan
 
     def _tcp(self, plan: Plan) -> Plan:
-        books = self._books
-        objects = TCPObjects(books.tcp_routers, books.tcp_services, books.tcp_middlewares, self._merged.tcp_transports)
-        compiler = TCPCompiler(objects, self._entry_points, self._rules, self._ledger, self._ranks)
+        books = self.books
+        objects = TCPObjects(books.tcp_routers, books.tcp_services, books.tcp_middlewares, self.merged.tcp_transports)
+        compiler = TCPCompiler(objects, self._entry_points, self._rules, self.ledger, self._ranks)
         tcp = compiler.compile(self._certificates.errors, has_spiffe=self._has_spiffe)
         return replace(plan, tcp_routers=tcp.routers, tcp_services=tcp.services, tcp_middlewares=tcp.middlewares)
 
     def _udp(self, plan: Plan) -> Plan:
-        books = self._books
+        books = self.books
         objects = UDPObjects(books.udp_routers, books.udp_services, books.udp_middlewares)
-        udp = compile_udp(objects, self._entry_points, self._rules, self._ledger)
+        udp = compile_udp(objects, self._entry_points, self._rules, self.ledger)
         return replace(plan, udp_routers=udp.routers, udp_services=udp.services, udp_middlewares=udp.middlewares)
 
     def _tls(self, plan: Plan, generate: Callable[[], Certificate] | None) -> Plan:
         """After the routers, which say what names are served and how."""
         certificates = self._certificates
         has_tls = any(router.is_tls for router in plan.routers) or any(
-            router.tls for router in self._merged.tcp_routers.values()
+            router.tls for router in self.merged.tcp_routers.values()
         )
         tls = TLSPlan(
             options=certificates.good,
-            hosts=other_hosts(self._books.routers.values(), plan.routers, certificates.good),
+            hosts=other_hosts(self.books.routers.values(), plan.routers, certificates.good),
             default=certificates.default_or(generate if has_tls else None),
             is_default_broken=certificates.is_default_broken,
         )
