@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from time import monotonic
 
 import pytest
 from h2.settings import SettingCodes
@@ -16,7 +17,7 @@ from trafficcop.config.scalars import Duration
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2 import faults
 from trafficcop.http.h2.terms import STREAM_WINDOW
-from trafficcop.server.h2 import HELD_LIMIT, HELD_PROGRESS
+from trafficcop.server.h2 import HELD_LIMIT, HELD_PROGRESS, LINGER_SECONDS
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 1 << 20
@@ -396,6 +397,31 @@ async def test_drain() -> None:
         go.set()
         assert (await busy.answer(stream_id)).body == b"ok"
         assert await busy.closed() == faults.NO_ERROR
+
+
+async def test_requests_that_cross_the_goaway_are_served() -> None:
+    async with router(Scripted(fixed())) as loopback:
+        client = await H2Client.connect(loopback)
+        assert (await client.ask()).status == 200
+        loopback.runtime.listeners["web"].close_idle()
+        # Sent before anything of it was read.
+        first, second = await client.start(), await client.start()
+        assert (await client.answer(first)).body == b"ok"
+        assert (await client.answer(second)).body == b"ok"
+        assert await client.closed() == faults.NO_ERROR
+        assert client.last_stream_id == second
+
+
+async def test_a_client_that_answers_no_ping_is_not_waited_for() -> None:
+    async with router(Scripted(fixed())) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.ask()
+        (connection,) = _h2(loopback)
+        connection.close_if_idle()
+        assert connection.deadline <= monotonic() + LINGER_SECONDS
+        connection.on_deadline()
+        assert await client.closed() == faults.NO_ERROR
+        assert client.last_stream_id == 1
 
 
 def _h2(loopback: Loopback) -> list:

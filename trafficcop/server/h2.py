@@ -165,9 +165,8 @@ class H2Connection(asyncio.Protocol):
         if isinstance(stream, ServerStream) and stream.deadline != NEVER:
             self.listener.deadlines.members.discard(stream)
         if not self.session.streams and not self._is_closing:
-            self.deadline = monotonic() + self.listener.idle_timeout
-            if self._is_draining and self._loop is not None:
-                self._loop.call_soon(self.close_if_idle)
+            self.deadline = monotonic() + (LINGER_SECONDS if self._is_draining else self.listener.idle_timeout)
+            self._close_soon()
 
     def flush_soon(self) -> None:
         if self._loop is not None:
@@ -182,14 +181,13 @@ class H2Connection(asyncio.Protocol):
             transport.write(data)
 
     def goaway_received(self, last_stream_id: int, code: int) -> None:
-        self._is_draining = True
-        if not self.session.streams and self._loop is not None:
-            self._loop.call_soon(self.close_if_idle)
+        self._close_soon()
 
     def ping_answered(self, payload: bytes) -> None:
         if payload == _LAST_REQUESTS and not self.session.is_going_away:
             # Everything that the client sent before it knew has arrived.
             self.session.go_away()
+            self._close_soon()
 
     # === ends ===
 
@@ -200,15 +198,26 @@ class H2Connection(asyncio.Protocol):
             self.session.go_away(last_id=LAST_STREAM_ID)
             self.session.ping(_LAST_REQUESTS)
 
+    def _close_soon(self) -> None:
+        """If nothing is to come any more."""
+        session = self.session
+        if not session.streams and (session.is_going_away or session.is_refused) and self._loop is not None:
+            self._loop.call_soon(self.close_if_idle)
+
     def close_if_idle(self) -> None:
-        """Draining: an idle connection is closed, a busy one after its answers."""
+        """Draining: a busy connection is closed after its answers, an idle one when no request can be on its way."""
+        session = self.session
         if self._is_closing:
             return
-        if self.session.streams:
+        if not session.is_going_away and not session.is_refused:
+            if not self._is_draining and not session.streams:
+                self.deadline = monotonic() + LINGER_SECONDS
             self._drain()
             return
-        if not self.session.is_going_away:
-            self.session.go_away()
+        if session.streams:
+            return
+        if not session.is_going_away:
+            session.go_away()
         self.flush()
         self._is_closing = True
         if self.transport is not None:
