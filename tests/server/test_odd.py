@@ -95,12 +95,22 @@ async def test_what_no_engine_reads(raw: bytes) -> None:
         assert server.heads == []
 
 
-async def test_the_end_of_a_split_method_is_no_method() -> None:
+async def test_an_odd_head_comes_in_pieces_behind_another_one() -> None:
     server = Scripted(fixed())
     async with router(server) as loopback:
         client = await loopback.client()
         await client.send(NEXT + b"GE")
         assert (await client.answer())[0] == 200
-        await client.send(b"X / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await client.send(b"X /\xc3")
+        await client.send(b"\xa9 HTTP/1.1\r\nHo")
+        await client.send(b"st: a\r\n\r\n" + NEXT)
+        assert [(await client.answer())[0] for _ in range(2)] == [200, 200]
+        assert [head.partition(b" HTTP")[0] for head in server.heads] == [b"GET /next", b"GEX /%C3%A9", b"GET /next"]
+
+
+@pytest.mark.parametrize("garbage", [b"FOO\x00", b"FOO \xff", b"FOO /a b", b"F" * 200])
+async def test_garbage_is_refused_before_its_end(garbage: bytes) -> None:
+    async with router(Scripted(fixed())) as loopback:
+        client = await loopback.client()
+        await client.send(garbage)
         assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
-        assert len(server.heads) == 1

@@ -9,7 +9,7 @@ import httptools
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import EMPTY, Body, Bytes
-from trafficcop.http.h1 import UNHEARD, Decoder
+from trafficcop.http.h1_decoder import UNHEARD, Decoder
 from trafficcop.http.h1_fields import FieldBlock, read_fields
 from trafficcop.http.h1_memo import known_response, remember_response
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
@@ -71,7 +71,7 @@ class ResponseDecoder(Decoder):
             self.is_reusable = False
         return b""
 
-    def _is_patient(self, complaint: str) -> bool:
+    def _is_patient(self, complaint: str, head: bytes) -> bool:
         if self._has_bare_lf or "CR" not in complaint:
             return False
         # Some old servers end their lines with a bare LF: from here on this connection is read so.

@@ -27,7 +27,6 @@ from trafficcop.http.h1_encode import (
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response, Tunnel
 from trafficcop.server import limits
-from trafficcop.server.odd import read_odd
 from trafficcop.server.peer import peer_of
 
 if TYPE_CHECKING:
@@ -109,15 +108,14 @@ class Connection(asyncio.Protocol):
         if self._is_closing or self._error is not None:
             return
         decoder = self._decoder
-        is_first = self._request is None and decoder.is_idle
-        if is_first:
+        if self._request is None and decoder.is_idle:
             request = decoder.recall(data)
             if request is not None:
                 self._start(request)
                 return
             self.deadline = monotonic() + self._listener.read_timeout
         was_in_body = decoder.body is not None
-        self._feed(data, is_first)
+        self._feed(data)
         if self._request is None:
             self._run_ready()
             return
@@ -128,15 +126,11 @@ class Connection(asyncio.Protocol):
             self._is_reading_paused = True
             self._apply_reading()
 
-    def _feed(self, data: bytes, is_first: bool) -> None:
+    def _feed(self, data: bytes) -> None:
         decoder = self._decoder
         try:
             decoder.feed(data)
         except ProxyError as error:
-            again = read_odd(error, data, self, self._listener.max_header_bytes) if is_first else None
-            if again is not None:
-                self._decoder = again
-                return
             self._error = error
             if self._request is not None and decoder.body is not None and not decoder.ready:
                 # The body of the request being served is malformed: its own answer says so, and is the last one.
@@ -247,7 +241,7 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = monotonic() + self._listener.idle_timeout
         if request is not None and request.upgrade is not None:
-            self._feed(self._decoder.resume_after_upgrade(), False)
+            self._feed(self._decoder.resume_after_upgrade())
         if self._decoder.ready or self._error is not None or self._is_reading_paused:
             self._run_ready()
         if self._has_ended and not self.is_busy:
