@@ -113,9 +113,9 @@ def _observed(job: Job) -> str:
     return text
 
 
-def trafficcop(python: Path, *options: str) -> Callable[[Job], list[str]]:
+def trafficcop(*python: str) -> Callable[[Job], list[str]]:
     def command(job: Job) -> list[str]:
-        return [str(python), *options, "-m", "trafficcop", "-c", str(write_static(job, "workers: 2\n"))]
+        return [*python, "-m", "trafficcop", "-c", str(write_static(job, "workers: 2\n"))]
 
     return command
 
@@ -187,6 +187,15 @@ def caddy(job: Job) -> list[str]:
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(path)]
 
 
+def interpreters() -> dict[str, list[str]]:
+    """What runs us: the sources here, and the compiled package where scripts/build-native has run."""
+    found = {"trafficcop": [sys.executable]}
+    native = ROOT / ".venv-native" / "bin" / "python"
+    if (ROOT / ".venv-native" / ".installed").exists():
+        found["trafficcop native"] = [str(native), "-P"]
+    return found
+
+
 def found() -> list[Peer]:
     """Ours, compiled too where scripts/build-native has run, and every other router on PATH."""
     two = {"GOMAXPROCS": "2"}
@@ -198,8 +207,4 @@ def found() -> list[Peer]:
     if shutil.which("traefik"):
         peers.append(Peer("traefik", traefik(fast=False), can_route=True, environ=two))
         peers.append(Peer("traefik fastProxy", traefik(fast=True), can_route=True, environ=two))
-    peers.append(Peer("trafficcop", trafficcop(Path(sys.executable)), can_route=True))
-    native = ROOT / ".venv-native" / "bin" / "python"
-    if (ROOT / ".venv-native" / ".installed").exists():
-        peers.append(Peer("trafficcop native", trafficcop(native, "-P"), can_route=True))
-    return peers
+    return peers + [Peer(name, trafficcop(*command), can_route=True) for name, command in interpreters().items()]

@@ -12,6 +12,8 @@ from pathlib import Path
 Figures = dict[str, dict[str, float]]
 
 COLUMNS = {
+    "added_us": "µs added",
+    "added_native_us": "µs added, native",
     "choice_us": "µs/choice",
     "cpu_us": "µs/request",
     "ratio": "× nginx",

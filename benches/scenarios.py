@@ -11,6 +11,7 @@ from pathlib import Path
 from benches.backend import HUGE, MIB
 from benches.balancing import choosing, slow_server
 from benches.datagrams import udp
+from benches.each_middleware import each_middleware
 from benches.grpc import grpc
 from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
@@ -208,6 +209,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
     for scenario in (
         host,
         middlewares,
+        each_middleware,
         routers,
         observability,
         start,

@@ -125,10 +125,12 @@ class Raising:
 async def test_failures_are_answers_too():
     page = Origin(body=b"page")
     assert await run(pages(errors(), Raising(Kind.UNREACHABLE), page), make_request()) == (502, {}, b"page")
-    with pytest.raises(ProxyError):
-        await run(pages(errors(status=("404",)), Raising(Kind.UNREACHABLE), page), make_request())
-    with pytest.raises(ProxyError):
-        await run(pages(errors(status=("400-599",)), Raising(Kind.CLIENT_GONE), page), make_request())
+    for given, kind, status in (("404", Kind.UNREACHABLE, 502), ("400-599", Kind.CLIENT_GONE, 499)):
+        response = await pages(errors(status=(given,)), Raising(kind), page)(make_request())
+        assert response.status == status
+        assert response.failure is not None
+        assert response.failure.kind is kind
+    assert len(page.requests) == 1
 
 
 async def test_a_page_service_that_fails_keeps_the_status():

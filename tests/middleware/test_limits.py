@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.pieces import Pieces
 from tests.support import Origin, build, make_request, read_all, run
 from trafficcop.config.middlewares import InFlightReq, IPStrategy, RateLimit, SourceCriterion
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.answer import Answer
+from trafficcop.http.body import Bytes
+from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.middleware import rate_limit
 from trafficcop.store.interface import NANOSECONDS, Rate
@@ -140,11 +144,10 @@ def test_sources_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_in_flight_requests() -> None:
     gate = asyncio.Event()
-    origin = Origin()
 
     async def slow(request: Request) -> Response:
         await gate.wait()
-        return await origin(request)
+        return Response(200, Headers(), Pieces(b"hello", is_here=True).stream())
 
     handler = build("in_flight_req", InFlightReq(2), slow)
     waiting = [asyncio.ensure_future(handler(make_request())) for _ in range(2)]
@@ -159,6 +162,46 @@ async def test_in_flight_requests() -> None:
     responses[1].body.close()
     responses[1].body.close()
     assert (await run(handler, make_request()))[0] == 200
+
+
+async def test_an_answer_that_is_all_here_is_over() -> None:
+    handler = build("in_flight_req", InFlightReq(1), Origin())
+    for _ in range(3):
+        assert (await handler(make_request())).status == 200
+
+
+class Coming:
+    """A server whose answers come when they are told to."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+
+    def __call__(self, request: Request) -> Answer:
+        self.answers.append(Answer())
+        return self.answers[-1]
+
+
+@pytest.mark.parametrize("end", ["answered", "failed", "broken", "left"])
+async def test_answers_without_a_coroutine_are_counted_as_well(end: str) -> None:
+    server = Coming()
+    handler = build("in_flight_req", InFlightReq(1), server)
+    held = handler(make_request())
+    assert isinstance(held, Answer)
+    assert await run(handler, make_request()) == (429, {}, b"max connections reached: 1")
+    coming = server.answers[0]
+    match end:
+        case "answered":
+            coming.succeed(Response(200, Headers(), Bytes(b"hello")))
+        case "failed":
+            coming.fail(ProxyError(Kind.UNREACHABLE))
+            assert (await held).status == 502
+        case "broken":
+            coming.fail(ValueError())
+        case _:
+            held.give_up()
+    held.give_up()  # once more: it counts once
+    handler(make_request())
+    assert len(server.answers) == 2
 
 
 async def test_failed_and_empty_answers_are_over_at_once() -> None:

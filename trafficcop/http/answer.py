@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from typing import Any, Protocol
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.drive import Wakeup
+from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Request, Response
 
@@ -116,18 +116,22 @@ class Answer(Wakeup):
 
 
 class Change(Protocol):
-    """What a middleware does to every answer, without waiting for anything."""
+    """What a middleware does to every answer."""
 
-    def change(self, request: Request, response: Response) -> None: ...
+    def change(self, request: Request, response: Response) -> Coroutine[Any, Any, Response] | None:
+        """None: that was all. Otherwise there is something to wait for, and another answer may come of it."""
 
 
 class Changed(Answer):
     """An answer that is changed on its way to the client; failures become the answers that stand for them first."""
 
+    _changing: Drive | None = None  # what is left to do, while it waits
+    _found: Response | None = None  # what came of it
+
     def __init__(self, change: Change, request: Request, coming: Answer) -> None:
         super().__init__()
         self._change = change
-        self._request = request
+        self._asked = request
         self._coming: Answer | None = coming
         coming.follow(self)
 
@@ -141,18 +145,35 @@ class Changed(Answer):
                 return
             response = failure_response(error)
         try:
-            self._change.change(self._request, response)
+            rest = self._change.change(self._asked, response)
         except Exception as raised:
             response.body.close()
             self.fail(raised)
             return
-        self.succeed(response)
+        if rest is None:
+            self.succeed(response)
+        else:
+            self._changing = Drive(self._on_changed)
+            self._changing.start(self._finish(rest))
+
+    async def _finish(self, rest: Coroutine[Any, Any, Response]) -> None:
+        self._found = await rest
+
+    def _on_changed(self, error: BaseException | None) -> None:
+        self._changing = None
+        if self._found is not None:
+            self.succeed(self._found)
+        else:
+            self.fail(error or ProxyError(Kind.BAD_RESPONSE))
 
     def give_up(self) -> None:
         super().give_up()
         coming, self._coming = self._coming, None
+        changing, self._changing = self._changing, None
         if coming is not None:
             coming.give_up()
+        elif changing is not None:
+            changing.throw(ProxyError(Kind.CLIENT_GONE))
 
 
 def changed(change: Change, request: Request, coming: Awaitable[Response]) -> Awaitable[Response]:
@@ -167,5 +188,5 @@ async def _changed(change: Change, request: Request, coming: Awaitable[Response]
         response = await coming
     except ProxyError as error:
         response = failure_response(error)
-    change.change(request, response)
-    return response
+    rest = change.change(request, response)
+    return response if rest is None else await rest

@@ -33,6 +33,11 @@ class Body:
     def __init__(self, length: int | None = None) -> None:
         self.length = length
 
+    @property
+    def is_here(self) -> bool:
+        """Whether all of it is in memory already, whoever sent it has nothing more to do with it."""
+        return False
+
     def take(self) -> bytes | None:
         """The whole content if it is all here already and nothing was read of it; None otherwise. Reads it."""
         return None
@@ -55,6 +60,10 @@ class Bytes(Body):
     def __init__(self, data: bytes, length: int | None = None) -> None:
         self.length = len(data) if length is None else length
         self._data = data
+
+    @property
+    def is_here(self) -> bool:
+        return True
 
     def take(self) -> bytes | None:
         data, self._data = self._data, b""

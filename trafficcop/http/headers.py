@@ -101,6 +101,45 @@ def read_lines(lines: bytes) -> list[Field]:
     return [_field(line) for line in lines.split(b"\r\n")[:-1]]
 
 
+def _searchable(lines: bytes) -> bytes:
+    """Lines in which a name is found as `\\nname:`; one byte longer than they are."""
+    return b"\n" + lines.lower()
+
+
+# Blocks that come again are looked into by name. Others choose what is remembered, so it is little.
+_INDEX_LIMIT = 512
+_INDEX_SIZE = 2048
+_indexes: dict[bytes, dict[bytes, bytes]] = {}
+_met: set[int] = set()
+
+
+def _index(block: bytes) -> dict[bytes, bytes] | None:
+    """The first value of each name in a block that was met before, else None: reading it costs more than one search."""
+    if len(block) > _INDEX_SIZE:
+        return None
+    number = hash(block)
+    if number not in _met:
+        if len(_met) >= _INDEX_LIMIT:
+            _met.clear()
+        _met.add(number)
+        return None
+    index: dict[bytes, bytes] = {}
+    for name, value in read_lines(block):
+        index.setdefault(name.lower(), value)
+    if len(_indexes) >= _INDEX_LIMIT:
+        _indexes.clear()
+    _indexes[block] = index
+    return index
+
+
+def _first_value(lines: bytes, lower: bytes) -> bytes | None:
+    start = _searchable(lines).find(b"\n" + lower + b":")
+    if start < 0:
+        return None
+    start += len(lower) + 1
+    return lines[start : lines.index(b"\r", start)].strip(b" \t")
+
+
 _NO_FIELDS: list[Field] = []
 
 
@@ -163,6 +202,13 @@ class Headers:
         else:
             self._fields.append((name, value))
 
+    def prepend(self, name: bytes, value: bytes) -> None:
+        """Put an end-to-end field before all others."""
+        if self._block is not None:
+            self._block = b"%b: %b\r\n%b" % (name, value, self._block)
+        else:
+            self._fields.insert(0, (name, value))
+
     def edit_lines(self, edit: Callable[[bytes], bytes], added: bytes) -> bool:
         """Pass the lines through `edit` and add some; False when there are no lines any more, but fields."""
         if self._block is None:
@@ -180,21 +226,39 @@ class Headers:
     def get(self, name: bytes) -> bytes | None:
         """The first value, or None."""
         lower = name.lower()
-        size = len(lower)
-        if self._block is not None:
-            for line in (self._block + self._added).split(b"\r\n"):
-                if line[size : size + 1] == b":" and line[:size].lower() == lower:
-                    return line[size + 1 :].strip(b" \t")
+        block = self._block
+        if block is not None:
+            index = _indexes.get(block)
+            if index is None:
+                index = _index(block)
+            value = _first_value(block, lower) if index is None else index.get(lower)
+            if value is None and self._added:
+                value = _first_value(self._added, lower)
+            if value is not None:
+                return value
         for other in (self._fields, self.hop):
-            if other is not None:
-                for field, value in other:
-                    if len(field) == size and field.lower() == lower:
-                        return value
+            if other:
+                for field, found in other:
+                    if field.lower() == lower:
+                        return found
         return None
 
     def get_all(self, name: bytes) -> list[bytes]:
         lower = name.lower()
-        return [value for field, value in self if field.lower() == lower]
+        values = []
+        if self._block is not None:
+            lines = self._block + self._added
+            searched = _searchable(lines)
+            key = b"\n" + lower + b":"
+            start = searched.find(key)
+            while start >= 0:
+                end = lines.index(b"\r", start)
+                values.append(lines[start + len(key) - 1 : end].strip(b" \t"))
+                start = searched.find(key, end)
+        for other in (self._fields, self.hop):
+            if other:
+                values += [value for field, value in other if field.lower() == lower]
+        return values
 
     def __contains__(self, name: bytes) -> bool:
         return self.get(name) is not None
@@ -221,16 +285,33 @@ class Headers:
     def remove(self, name: bytes) -> bool:
         """Drop every field of that name; whether there was one."""
         lower = name.lower()
-        fields = self.fields
-        kept = [field for field in fields if field[0].lower() != lower]
-        found = len(kept) != len(fields)
-        if found:
-            self._fields = kept
+        found = False
+        if self._block is not None:
+            found = self._remove_line(lower)
+        else:
+            kept = [field for field in self._fields if field[0].lower() != lower]
+            if len(kept) != len(self._fields):
+                found = True
+                self._fields = kept
         if self.hop:
             kept = [field for field in self.hop if field[0].lower() != lower]
             found = found or len(kept) != len(self.hop)
             self.hop = kept or None
         return found
+
+    def _remove_line(self, lower: bytes) -> bool:
+        """The same while there are lines."""
+        lines = (self._block or b"") + self._added
+        key = b"\n" + lower + b":"
+        start = _searchable(lines).find(key)
+        if start < 0:
+            return False
+        while start >= 0:
+            lines = lines[:start] + lines[lines.index(b"\n", start) + 1 :]
+            start = _searchable(lines).find(key)
+        self._block = lines
+        self._added = b""
+        return True
 
     def copy(self) -> Headers:
         """Headers that can be changed without these; what nobody has changed yet stays shared until somebody does."""

@@ -84,7 +84,7 @@ def watch(response: Response, on_end: Callable[[], None]) -> None:
     """Call `on_end` once when nothing more of this answer is to come; at once if it is all here already."""
     if response.tunnel is not None:
         response.tunnel = WatchedTunnel(response.tunnel, on_end)
-    elif response.body.length == 0:
-        on_end()
+    elif response.body.length == 0 or response.body.is_here:
+        on_end()  # nothing of it is held back by anybody but its reader
     else:
         response.body = WatchedBody(response.body, on_end)

@@ -7,6 +7,8 @@ from time import monotonic_ns
 
 from trafficcop.config.middlewares import CircuitBreaker as Configuration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import changed
+from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.http.watched import watch
@@ -29,17 +31,12 @@ class CircuitBreaker:
         start = monotonic_ns()
         if not self._gate.admit(start):
             return Ready(bare_response(self._status, self._body))
-        return self._serve(request, start)
-
-    async def _serve(self, request: Request, start: int) -> Response:
+        ending = _Ending(self._gate, start)
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            now = monotonic_ns()
-            self._gate.record(error.status, now - start, now)
-            raise
-        watch(response, _Ending(self._gate, response.status, start))
-        return response
+            coming = Ready(failure_response(error))
+        return changed(ending, request, coming)
 
 
 class _Ending:
@@ -47,10 +44,14 @@ class _Ending:
 
     __slots__ = ("_gate", "_start", "_status")
 
-    def __init__(self, gate: Gate, status: int, start: int) -> None:
+    def __init__(self, gate: Gate, start: int) -> None:
         self._gate = gate
-        self._status = status
+        self._status = 0
         self._start = start
+
+    def change(self, request: Request, response: Response) -> None:
+        self._status = response.status
+        watch(response, self)
 
     def __call__(self) -> None:
         now = monotonic_ns()

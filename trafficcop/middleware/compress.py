@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from functools import partial
+from typing import Any
 
 from trafficcop.config.middlewares import Compress as Configuration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import changed
 from trafficcop.http.body import Body, Bytes
 from trafficcop.http.failure import failure_response
-from trafficcop.http.messages import Handler, Request, Response
+from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.http.prefixed import Prefixed
 from trafficcop.middleware.compress_codings import CODINGS
 from trafficcop.middleware.compressed import compressed
@@ -146,42 +148,62 @@ class Compress:
             self._chosen[value] = name
         return name
 
-    async def _serve(self, request: Request, name: str) -> Response:
+    def _serve(self, request: Request, name: str) -> Awaitable[Response]:
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            response = failure_response(error)
+            coming = Ready(failure_response(error))
+        return changed(_Choice(self, name), request, coming)
+
+    def change(self, response: Response, name: str) -> Coroutine[Any, Any, Response] | None:
         if response.tunnel is not None:
-            return response
+            return None
         headers = response.headers
-        headers.fields.insert(0, _VARY)
-        if not name or headers.get(b"Content-Encoding") or b"Content-Range" in headers:
-            return response
+        headers.prepend(*_VARY)
+        if not name:
+            return None
+        length = response.body.length
+        if length is not None and length < self._smallest and name != "gzip":
+            return None
+        if headers.get(b"Content-Encoding") or b"Content-Range" in headers:
+            return None
         if name == "gzip" and b"No-Gzip-Compression" in headers:
             headers.remove(b"No-Gzip-Compression")
-            return response
-        length = response.body.length
+            return None
         if length is not None and length < self._smallest:
-            return response
+            return None
         content_type = headers.get(b"Content-Type")
         if content_type and not self._types.has(content_type):
-            return response
-        await self._compress(response, name, not content_type)
-        return response
+            return None
+        return self._compress(response, name, not content_type)
 
-    async def _compress(self, response: Response, name: str, is_type_unknown: bool) -> None:
+    async def _compress(self, response: Response, name: str, is_type_unknown: bool) -> Response:
         """The beginning of the body decides: nothing is made of nothing."""
         body = response.body
         whole = body.take()
         first = await body.read() if whole is None else whole
         if not first or (is_type_unknown and name == "gzip" and not self._types.has(detect(first[:SNIFFED]))):
             response.body = _restored(first, body, whole is not None)
-            return
+            return response
         headers = response.headers
         headers.set(b"Content-Encoding", name.encode())
         if name == "gzip":
             headers.remove(b"Accept-Ranges")
         response.body = compressed(first, body, whole is not None, self._codings[name])
+        return response
+
+
+class _Choice:
+    """The coding that one request has got."""
+
+    __slots__ = ("_compress", "_name")
+
+    def __init__(self, compress: Compress, name: str) -> None:
+        self._compress = compress
+        self._name = name
+
+    def change(self, request: Request, response: Response) -> Coroutine[Any, Any, Response] | None:
+        return self._compress.change(response, self._name)
 
 
 def _restored(first: bytes, body: Body, is_whole: bool) -> Body:

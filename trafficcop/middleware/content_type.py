@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Coroutine
+from typing import Any
+
 from trafficcop.config.middlewares import ContentType as Configuration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import changed
 from trafficcop.http.body import Bytes
 from trafficcop.http.failure import failure_response
-from trafficcop.http.messages import Handler, Request, Response
+from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.http.prefixed import Prefixed
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.sniff import detect
@@ -18,20 +22,27 @@ class ContentType:
     def __init__(self, next: Handler) -> None:
         self.next = next
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            response = failure_response(error)
+            coming = Ready(failure_response(error))
+        return changed(self, request, coming)
+
+    def change(self, request: Request, response: Response) -> Coroutine[Any, Any, Response] | None:
         headers = response.headers
         if response.status < 200 or response.status in (204, 304) or b"Content-Type" in headers:
-            return response
+            return None
         if headers.get(b"Content-Encoding"):  # what is encoded says nothing about its type
-            return response
-        first = await _first_bytes(response)
-        if first:
-            headers.add(b"Content-Type", detect(first))
-        return response
+            return None
+        return _guess(response)
+
+
+async def _guess(response: Response) -> Response:
+    first = await _first_bytes(response)
+    if first:
+        response.headers.add(b"Content-Type", detect(first))
+    return response
 
 
 async def _first_bytes(response: Response) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import DigestAuth as Configuration
 from trafficcop.http.body import Bytes
-from trafficcop.http.headers import Headers
+from trafficcop.http.headers import Headers, learn
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.credentials import Users
@@ -63,7 +63,7 @@ class Nonces:
 
 
 class DigestAuth:
-    __slots__ = ("_field", "_is_removed", "_nonces", "_realm", "_users", "next")
+    __slots__ = ("_field", "_is_removed", "_marks", "_nonces", "_realm", "_users", "next")
 
     def __init__(self, config: Configuration, users: Users, nonces: Nonces, next: Handler) -> None:
         self.next = next
@@ -71,6 +71,7 @@ class DigestAuth:
         self._nonces = nonces
         self._realm = (config.realm or "traefik").encode()
         self._field = config.header_field.encode()
+        self._marks = learn(self._field)
         self._is_removed = config.remove_header
 
     def __call__(self, request: Request) -> Awaitable[Response]:
@@ -86,6 +87,7 @@ class DigestAuth:
         request.note("ClientUsername", user.decode(errors="replace"))
         if self._field:
             request.headers.set(self._field, user)
+            request.marks |= self._marks
         if self._is_removed:
             request.headers.remove(b"Authorization")
         return self.next(request)

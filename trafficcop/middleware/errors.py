@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Coroutine
+from typing import Any
 from urllib.parse import quote, quote_from_bytes
 
 from trafficcop.config.middlewares import ErrorPage as Configuration
 from trafficcop.errors import ProxyError, Side
+from trafficcop.http.answer import changed
 from trafficcop.http.body import Bytes
 from trafficcop.http.failure import failure_response
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Handler, Peer, Request, Response, text_response
+from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, text_response
 from trafficcop.http.paths import routing_path
 from trafficcop.http.replay import discard
 from trafficcop.http.status import STATUS_TEXT, status_set
@@ -44,17 +47,21 @@ class ErrorPages:
         self._names = names  # of the request's fields that the page service gets; None: all
         self.next = next
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            if error.side is Side.DOWNSTREAM or error.status not in self._statuses:
-                raise
-            response = failure_response(error)
+            coming = Ready(failure_response(error))
+        return changed(self, request, coming)
+
+    def change(self, request: Request, response: Response) -> Coroutine[Any, Any, Response] | None:
         if response.status not in self._statuses or response.tunnel is not None:
-            return response
+            return None
+        failure = response.failure
+        if failure is not None and failure.side is Side.DOWNSTREAM:
+            return None
         discard(response)
-        return await self._answer(request, response.status)
+        return self._answer(request, response.status)
 
     async def _answer(self, request: Request, original: int) -> Response:
         status = self._rewrites.get(original, original)

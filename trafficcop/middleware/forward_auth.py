@@ -154,9 +154,9 @@ class ForwardAuth:
         removed = names
         pattern = self._pattern
         if pattern is not None:
-            matching = [field[0] for field in request.headers if pattern.search(_canonical(field[0]))]
+            matching = [field[0] for field in request.headers if pattern.is_in(_canonical(field[0]))]
             removed = removed.union(name.lower() for name in matching)
-            more = [field for field in response.headers if pattern.search(_canonical(field[0]))]
+            more = [field for field in response.headers if pattern.is_in(_canonical(field[0]))]
             replaced = frozenset(field[0].lower() for field in more)
             fields = [field for field in fields if field[0].lower() not in replaced]
             fields += [field for field in more if not learn(field[0]) & (HOST | FRAMING)]

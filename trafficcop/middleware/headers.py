@@ -8,6 +8,7 @@ from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import changed
 from trafficcop.http.failure import failure_response
+from trafficcop.http.headers import MANAGED
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
@@ -45,6 +46,7 @@ class RequestHost:
             request.authority = self._authority
         if self._is_forwarded_for_dropped:
             request.note("no_forwarded_for", True)
+            request.marks |= MANAGED  # the forwarder looks closer
         return self.next(request)
 
 

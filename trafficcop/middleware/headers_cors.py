@@ -11,7 +11,7 @@ from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.fields import field_value
-from trafficcop.middleware.patterns import Pattern
+from trafficcop.middleware.patterns import Outcomes, Pattern
 
 
 def has_cors(config: Configuration) -> bool:
@@ -30,7 +30,7 @@ def has_cors(config: Configuration) -> bool:
 class Origins:
     """The origins that are allowed. `exposed` is the value of Access-Control-Expose-Headers, if it is sent at all."""
 
-    __slots__ = ("_is_credentialed", "_items", "_patterns", "exposed")
+    __slots__ = ("_is_credentialed", "_items", "_known", "_patterns", "exposed")
 
     def __init__(self, config: Configuration) -> None:
         self._is_credentialed = config.access_control_allow_credentials
@@ -39,6 +39,7 @@ class Origins:
             self._patterns = tuple(Pattern(text) for text in config.access_control_allow_origin_list_regex)
         except ValueError as error:
             raise ValueError(f"error occurred during origin parsing: {error}") from None
+        self._known = Outcomes()  # b"": not allowed
         names = config.access_control_expose_headers
         # A wildcard means nothing to a browser that sends credentials.
         is_useless = "*" in names and self._is_credentialed
@@ -54,10 +55,13 @@ class Origins:
                 return item
             if item == b"*":
                 return origin if self._is_credentialed else item
-        for pattern in self._patterns:
-            if pattern.search(origin) is not None:
-                return origin
-        return None
+        if not self._patterns:
+            return None
+        known = self._known.of(origin)
+        if known is None:
+            is_allowed = any(pattern.is_in(origin) for pattern in self._patterns)
+            known = self._known.keep(origin, origin if is_allowed else b"")
+        return known or None
 
 
 class Preflight:

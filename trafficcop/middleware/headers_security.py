@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import changed
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.middleware.fields import FieldEdit, field_value
@@ -63,10 +64,27 @@ class AllowedHosts:
         return self.next(request)
 
 
+class Policies:
+    """Sets the policies on an answer."""
+
+    __slots__ = ("_edit", "_nonce_policies")
+
+    def __init__(self, edit: FieldEdit, nonce_policies: dict[bytes, bytes]) -> None:
+        self._edit = edit
+        self._nonce_policies = nonce_policies
+
+    def change(self, request: Request, response: Response) -> None:
+        self._edit.apply(response.headers)
+        if self._nonce_policies:
+            nonce = b"'nonce-" + base64.b64encode(os.urandom(16)) + b"'"
+            for name, policy in self._nonce_policies.items():
+                response.headers.set(name, policy.replace(b"$NONCE", nonce))
+
+
 class SecurityFields:
     """Sets the policies on every answer, those that only make sense over TLS on a request that came over TLS."""
 
-    __slots__ = ("_edit", "_nonce_policies", "_proxy_pairs", "_secure_edit", "next")
+    __slots__ = ("_plain", "_proxy_pairs", "_secure", "next")
 
     def __init__(
         self,
@@ -76,24 +94,18 @@ class SecurityFields:
         proxy_pairs: tuple[tuple[bytes, bytes], ...],
         next: Handler,
     ) -> None:
-        self._edit = edit
-        self._secure_edit = secure_edit
-        self._nonce_policies = nonce_policies
+        self._plain = Policies(edit, nonce_policies)
+        self._secure = Policies(secure_edit, nonce_policies)
         self._proxy_pairs = proxy_pairs
         self.next = next
 
-    async def __call__(self, request: Request) -> Response:
-        edit = self._secure_edit if request.peer.is_tls or self._has_secure_proxy(request) else self._edit
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        is_secure = request.peer.is_tls or (self._proxy_pairs and self._has_secure_proxy(request))
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except ProxyError as error:
-            response = failure_response(error)
-        edit.apply(response.headers)
-        if self._nonce_policies:
-            nonce = b"'nonce-" + base64.b64encode(os.urandom(16)) + b"'"
-            for name, policy in self._nonce_policies.items():
-                response.headers.set(name, policy.replace(b"$NONCE", nonce))
-        return response
+            coming = Ready(failure_response(error))
+        return changed(self._secure if is_secure else self._plain, request, coming)
 
     def _has_secure_proxy(self, request: Request) -> bool:
         return any(request.headers.get(name) == value for name, value in self._proxy_pairs)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import InFlightReq as Configuration
 from trafficcop.config.middlewares import SourceCriterion
+from trafficcop.http.answer import Answer, Changed
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
 from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
@@ -27,29 +28,60 @@ class InFlightReq:
         source = self._source(request)
         if not self._counts.acquire(source, self._amount):
             return Ready(bare_response(429, self._refusal))
-        return self._serve(request, source)
-
-    async def _serve(self, request: Request, source: str) -> Response:
+        release = _Release(self._counts, source)
         try:
-            response = await self.next(request)
+            coming = self.next(request)
         except BaseException:
-            self._counts.release(source)
+            release()
             raise
-        watch(response, _Release(self._counts, source))
-        return response
+        if isinstance(coming, Answer):
+            return _Held(release, request, coming)
+        return _serve(release, coming)
+
+
+async def _serve(release: _Release, coming: Awaitable[Response]) -> Response:
+    try:
+        response = await coming
+    except BaseException:
+        release()
+        raise
+    watch(response, release)
+    return response
 
 
 class _Release:
-    """What to do when the answer is over."""
+    """What to do when the answer is over, whoever is the first to see it."""
 
-    __slots__ = ("_counts", "_source")
+    __slots__ = ("_counts", "_is_over", "_source")
 
     def __init__(self, counts: Counts, source: str) -> None:
         self._counts = counts
+        self._is_over = False
         self._source = source
 
     def __call__(self) -> None:
-        self._counts.release(self._source)
+        if not self._is_over:
+            self._is_over = True
+            self._counts.release(self._source)
+
+    def change(self, request: Request, response: Response) -> None:
+        watch(response, self)
+
+
+class _Held(Changed):
+    """An answer that counts as long as it is not over, or nobody waits for it any more."""
+
+    def __init__(self, release: _Release, request: Request, coming: Answer) -> None:
+        self._release = release  # before the answer may come
+        super().__init__(release, request, coming)
+
+    def fail(self, error: BaseException) -> None:
+        self._release()
+        super().fail(error)
+
+    def give_up(self) -> None:
+        self._release()
+        super().give_up()
 
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:

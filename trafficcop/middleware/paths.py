@@ -13,6 +13,7 @@ _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,
 _ESCAPES = [bytes((code,)) if code in _SAFE else b"%%%02X" % code for code in range(256)]
 # What it accepts as encoded already (net/url: validEncoded); "%" counts as good here.
 _VALID = re.compile(rb"[A-Za-z0-9\-_.~$&+,/:;=@!'()*\[\]%]*").fullmatch
+_SLASH = 0x2F
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL).search
 
 
@@ -73,8 +74,10 @@ def encoded_length(raw: bytes, decoded_length: int) -> int:
 def strip(request: Request, path: bytes, prefix: bytes, *, is_slash_forced: bool = False) -> bool:
     """Take a prefix of the decoded `path` off the request's; False when what is left is not clean."""
     raw = request.raw_path
-    if raw == path:
-        raw = _rest(path, len(prefix), is_slash_forced)
+    if raw is path or raw == path:
+        raw = path[len(prefix) :]
+        if is_slash_forced or (raw and raw[0] != _SLASH):
+            raw = b"/" + raw.removeprefix(b"/")
     else:
         rest = _rest(path, len(prefix), is_slash_forced)
         raw = encoded(rest, _rest(raw, encoded_length(raw, len(prefix)), is_slash_forced))

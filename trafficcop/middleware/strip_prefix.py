@@ -12,20 +12,23 @@ from trafficcop.middleware.paths import strip, unclean_path, unescape
 
 
 class StripPrefix:
-    __slots__ = ("is_slash_forced", "next", "prefixes")
+    __slots__ = ("is_slash_forced", "lines", "next", "prefixes")
 
     def __init__(self, prefixes: tuple[bytes, ...], is_slash_forced: bool, next: Handler) -> None:
         self.prefixes = prefixes
+        self.lines = {prefix: b"X-Forwarded-Prefix: " + prefix + b"\r\n" for prefix in prefixes}
         self.is_slash_forced = is_slash_forced
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        path = unescape(request.raw_path)
+        path = request.raw_path
+        if b"%" in path:
+            path = unescape(path)
         for prefix in self.prefixes:
             if path.startswith(prefix):
                 if not strip(request, path, prefix, is_slash_forced=self.is_slash_forced):
                     return Ready(unclean_path())
-                request.headers.append(b"X-Forwarded-Prefix", prefix)
+                request.headers.append_lines(self.lines[prefix])
                 break
         return self.next(request)
 

@@ -9,31 +9,39 @@ from trafficcop.http.messages import Handler, Ready, Request, Response, bare_res
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import is_field_value
 from trafficcop.middleware.paths import strip, unclean_path, unescape
-from trafficcop.middleware.patterns import Pattern
+from trafficcop.middleware.patterns import Outcomes, Pattern
 
 
 class StripPrefixRegex:
-    __slots__ = ("_patterns", "next")
+    __slots__ = ("_known", "_patterns", "next")
 
     def __init__(self, patterns: tuple[Pattern, ...], next: Handler) -> None:
         self._patterns = patterns
+        self._known = Outcomes()
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        path = unescape(request.raw_path)
-        for pattern in self._patterns:
-            match = pattern.search(path)
-            # The leftmost match decides, even if it stands further on: there is no other that starts the path.
-            if match is None or match.start() or not match.end():
-                continue
-            prefix = path[: match.end()]
+        path = request.raw_path
+        if b"%" in path:
+            path = unescape(path)
+        prefix = self._known.of(path)
+        if prefix is None:
+            prefix = self._known.keep(path, self._prefix_of(path))
+        if prefix:
             if not strip(request, path, prefix):
                 return Ready(unclean_path())
             if not is_field_value(prefix):  # a decoded line break, say: the header could not be sent
                 return Ready(bare_response(500, b"Internal Server Error"))
             request.headers.append(b"X-Forwarded-Prefix", prefix)
-            break
         return self.next(request)
+
+    def _prefix_of(self, path: bytes) -> bytes:
+        for pattern in self._patterns:
+            spans = pattern.spans(path)
+            # The leftmost match decides, even if it stands further on: there is no other that starts the path.
+            if spans is not None and not spans[0][0] and spans[0][1]:
+                return path[: spans[0][1]]
+        return b""
 
 
 def build(config: Configuration, context: MiddlewareContext, next: Handler) -> Handler:

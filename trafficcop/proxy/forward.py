@@ -87,7 +87,7 @@ class Forward:
 
 def lines_of(request: Request) -> bytes:
     """The fields of a request as lines, with X-Forwarded-For."""
-    if request.marks & MANAGED or request.notes is not None:
+    if request.marks & MANAGED:
         return _with_forwarded_for(request)
     return request.headers.encode() + request.peer.forwarded_for
 

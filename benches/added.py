@@ -1,0 +1,234 @@
+"""What each middleware adds to a request: the whole router in one process, between connections without a kernel.
+
+`python benches/added.py` prints a document; it imports nothing of `benches`: any interpreter that has trafficcop
+may run it. Requests go in as bytes at a client's connection and out as bytes at a server's, so that what a middleware
+makes the codec do counts as well. What a system call costs varies more than what is asked for here, so there is none:
+turns with and without the middleware alternate, and of each the quickest count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import hashlib
+import json
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
+
+from trafficcop.config.decode import decode_dynamic
+from trafficcop.config.entry_points import EntryPoint
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.compile import compile as compile_plan
+from trafficcop.plan.messages import PlanPart
+from trafficcop.proxy.h1 import ServerConnection
+from trafficcop.server.connection import Connection
+from trafficcop.store.shared import SharedMemory, SharedStore
+from trafficcop.worker.runtime import Runtime
+
+BATCH = 200
+TURNS = 60
+FIELDS = (
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
+    b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\n"
+    b"Accept-Encoding: gzip, deflate, br, zstd\r\nCookie: session=0123456789abcdef0123456789abcdef; theme=dark\r\n"
+    b"Connection: keep-alive\r\n"
+)
+_PASSWORD = "{SHA}" + base64.b64encode(hashlib.sha1(b"word", usedforsecurity=False).digest()).decode()
+_SECRET = "0123456789abcdef" * 2
+
+
+def _answer(size: int, status: bytes = b"200 OK") -> bytes:
+    head = b"HTTP/1.1 %b\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nServer: bench\r\nContent-Type: text/plain\r\n"
+    return head % status + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: a middleware, and a request that it lets pass."""
+
+    name: str
+    options: dict[str, Any]
+    target: bytes = b"/app/page?id=7"
+    method: bytes = b"GET"
+    fields: bytes = b""
+    body: bytes = b""
+    answer: bytes = field(default_factory=lambda: _answer(70))
+
+    def request(self, host: bytes) -> bytes:
+        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (self.method, self.target, host)
+        length = b"Content-Length: %d\r\n" % len(self.body) if self.body else b""
+        return head + FIELDS + self.fields + length + b"\r\n" + self.body
+
+
+def _token() -> bytes:
+    import jwt
+
+    return jwt.encode({"sub": "user", "exp": 4102444800}, _SECRET).encode()
+
+
+def cases() -> Iterator[Case]:
+    """Every middleware, in the shape in which it is met most."""
+    basic = b"Authorization: Basic " + base64.b64encode(b"user:word") + b"\r\n"
+    yield Case("addPrefix", {"prefix": "/v1"})
+    yield Case("basicAuth", {"users": [f"user:{_PASSWORD}"]}, fields=basic)
+    yield Case("encodedCharacters", {"allowEncodedSlash": True}, target=b"/app/a%20page?id=7")
+    yield Case("headers, request", {"customRequestHeaders": {"X-Edge": "bench", "Cookie": ""}})
+    yield Case("ipAllowList", {"sourceRange": ["192.0.2.0/24", "127.0.0.0/8"]})
+    yield Case("ipDenyList", {"sourceRange": ["192.0.2.0/24", "198.51.100.0/24"]})
+    bearer = b"Authorization: Bearer " + _token() + b"\r\n"
+    yield Case("jwt", {"secret": _SECRET}, fields=bearer)
+    yield Case("limit", {"maxRequestBodyBytes": 1000}, method=b"POST", body=b"x" * 100)
+    yield Case("redirectRegex", {"regex": "^http://old[.]example[.]com/(.*)", "replacement": "http://new/$1"})
+    yield Case("redirectScheme", {"scheme": "http"})
+    yield Case("replacePath", {"path": "/other"})
+    yield Case("replacePathRegex", {"regex": "^/app/(.*)", "replacement": "/api/$1"})
+    yield Case("stripPrefix", {"prefixes": ["/app"]})
+    yield Case("stripPrefixRegex", {"regex": ["/[a-z]+/"]})
+    # Those that look at answers, too, or at what all workers share.
+    yield Case("rateLimit", {"average": 10**8, "burst": 10**8})
+    yield Case("inFlightReq", {"amount": 1000})
+    yield Case("buffering", {"maxRequestBodyBytes": 100000}, method=b"POST", body=b"x" * 100)
+    yield Case("circuitBreaker", {"expression": "NetworkErrorRatio() > 0.5"})
+    yield Case("circuitBreaker, latency", {"expression": "LatencyAtQuantileMS(50.0) > 100"})
+    yield Case("compress, short body", {})
+    yield Case("compress, other type", {"excludedContentTypes": ["text/plain"]})
+    yield Case("contentType", {})
+    yield Case("errors", {"status": ["500-599"], "service": "app", "query": "/{status}"})
+    yield Case("grpcWeb", {"allowOrigins": ["*"]})
+    yield Case("headers, response", {"customResponseHeaders": {"X-Frame-Options": "DENY"}})
+    cors = {"accessControlAllowOriginList": ["https://a.example.com"], "addVaryHeader": True}
+    yield Case("headers, CORS", cors, fields=b"Origin: https://a.example.com\r\n")
+    pattern = {"accessControlAllowOriginListRegex": ["^https://[a-z]+[.]example[.]com$"]}
+    yield Case("headers, CORS by expression", pattern, fields=b"Origin: https://a.example.com\r\n")
+    security = {"frameDeny": True, "contentTypeNosniff": True, "browserXssFilter": True, "stsSeconds": 31536000}
+    yield Case("headers, security", security)
+    yield Case("retry", {"attempts": 3})
+    yield Case("retry, by status", {"attempts": 3, "status": ["500-599"]})
+
+
+def _document(case: Case) -> dict[str, Any]:
+    kind = case.name.partition(",")[0]
+    return {
+        "http": {
+            "routers": {
+                "with": {"rule": "Host(`with.example.com`)", "service": "app", "middlewares": ["measured"]},
+                "base": {"rule": "Host(`base.example.com`)", "service": "app"},
+            },
+            "middlewares": {"measured": {kind: case.options}},
+            "services": {"app": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:1"}]}}},
+        }
+    }
+
+
+class Ear(asyncio.Transport):
+    """The transport of a connection that ends here: it keeps what was written last."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 40000), "sockname": ("127.0.0.1", 80)})
+        self.heard = b""
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self.heard += bytes(data)
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def abort(self) -> None:
+        raise RuntimeError(f"a connection was given up after {self.heard!r}")
+
+    close = abort
+
+
+class Line:
+    """A client's connection, the router, and a server's connection, all of one thread."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.client, self.server = Ear(), Ear()
+        self._down = Connection(runtime.listeners["web"])
+        self._down.connection_made(self.client)
+        pool = next(iter(runtime._pools._pools.values()))
+        self._up = ServerConnection(pool)
+        self._up.connection_made(self.server)
+        pool.adopt(self._up)
+        pool.release(self._up)
+
+    async def first(self, request: bytes, answer: bytes) -> bytes:
+        """One exchange for which anything may be waited; what the client got."""
+        self.client.heard = b""
+        self._down.data_received(request)
+        for _ in range(1000):
+            if self.server.heard:
+                self.server.heard = b""
+                self._up.data_received(answer)
+            if self.client.heard:
+                return self.client.heard
+            await asyncio.sleep(0.005)
+        raise RuntimeError("no answer")
+
+    def turn(self, request: bytes, answer: bytes) -> float:
+        """Nanoseconds that a request takes, of a batch of them."""
+        client, server, ask, reply = self.client, self.server, self._down.data_received, self._up.data_received
+        began = time.thread_time_ns()
+        for _ in range(BATCH):
+            ask(request)
+            server.heard = b""
+            reply(answer)
+            client.heard = b""
+        return (time.thread_time_ns() - began) / BATCH
+
+
+async def measure(case: Case) -> float:
+    """Microseconds that the middleware adds."""
+    static = StaticConfiguration(entry_points={"web": EntryPoint()})
+    decoded = decode_dynamic(_document(case))
+    plan, report = compile_plan(static, {"file": decoded.value}, decoded.issues)
+    if report.issues:
+        raise RuntimeError(f"{case.name}: {report.issues}")
+    runtime = Runtime(static, None, SharedStore(SharedMemory(2), 0))
+    with socket.socket() as sock:
+        runtime.listen("web", sock)
+        linker = runtime.linker()
+        services, middlewares = tuple(plan.services.values()), tuple(plan.middlewares.values())
+        linker.add(PlanPart(1, plan.routers, services, middlewares, plan.transports, is_last=True))
+        runtime.install(linker.finish())
+        line = Line(runtime)
+        requests = case.request(b"with.example.com"), case.request(b"base.example.com")
+        for request in requests:
+            heard = await line.first(request, case.answer)
+            if not heard.startswith(b"HTTP/1.1 200 "):
+                raise RuntimeError(f"{case.name}: {heard!r}")
+        gc.collect()
+        gc.freeze()
+        return _difference(lambda number: line.turn(requests[number % 2], case.answer))
+
+
+def _difference(turn: Callable[[int], float]) -> float:
+    taken: tuple[list[float], list[float]] = ([], [])
+    for number in range(2 * TURNS):
+        taken[number % 2].append(turn(number))
+    with_it, without = (statistics.mean(sorted(row)[: TURNS // 4]) for row in taken)
+    return (with_it - without) / 1e3
+
+
+def main() -> None:
+    wanted = sys.argv[1:]
+    found: dict[str, float] = {}
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for case in cases():
+            if not wanted or case.name in wanted or case.name.partition(",")[0] in wanted:
+                found[case.name] = runner.run(measure(case))
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()
