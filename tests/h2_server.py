@@ -141,7 +141,8 @@ class H2Server:
         if self._server is not None:
             self._server.close()
         for visit in self.visits:
-            visit.writer.transport.abort()
+            if not visit.writer.transport.is_closing():
+                visit.writer.transport.abort()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

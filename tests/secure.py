@@ -33,7 +33,6 @@ def client_context(
     low: ssl.TLSVersion | None = None,
     high: ssl.TLSVersion | None = None,
     ciphers: str = "",
-    curve: str = "",
     alpn: tuple[str, ...] = (),
     pair: tuple[str, str] | None = None,
 ) -> ssl.SSLContext:
@@ -43,8 +42,6 @@ def client_context(
     context.set_ciphers(ciphers or "ALL:@SECLEVEL=0")
     context.minimum_version = low or ssl.TLSVersion.TLSv1_2
     context.maximum_version = high or ssl.TLSVersion.TLSv1_3
-    if curve:
-        context.set_ecdh_curve(curve)
     if alpn:
         context.set_alpn_protocols(list(alpn))
     if pair:

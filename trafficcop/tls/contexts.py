@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterable
+from functools import cache
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.tls.client_hello import ClientHello
@@ -110,6 +111,18 @@ def is_curve_offered(curve: str) -> bool:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve(curve)
     except ValueError:
         return False
+    except ssl.SSLError:
+        pass  # OpenSSL has it, but Python cannot choose it: see `_is_settable`
+    return True
+
+
+@cache
+def _is_settable(curve: str) -> bool:
+    """Whether `ssl` can choose a curve: older releases of Python 3.11 cannot choose X25519."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ecdh_curve(curve)
+    except (ValueError, ssl.SSLError):
+        return False
     return True
 
 
@@ -160,7 +173,7 @@ class Contexts:
     def _make(
         self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str, *, is_stapled: bool
     ) -> Endpoint:
-        if is_stapled or options.client_auth in UNVERIFIED:
+        if is_stapled or options.client_auth in UNVERIFIED or not (curve == "" or _is_settable(curve)):
             from trafficcop.tls.flexible import FlexibleEndpoint  # and pyOpenSSL with it: few need them
 
             return FlexibleEndpoint(options, certificate, alpn, curve, self.staples)
