@@ -49,6 +49,18 @@ def client_context(
     return context
 
 
+def long_hello(name: str) -> bytes:
+    """A ClientHello of 16 kB."""
+    outgoing = ssl.MemoryBIO()
+    context = client_context(alpn=tuple(f"protocol-{number:0200}" for number in range(75)))
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    except ssl.SSLWantReadError:
+        hello = outgoing.read()
+    assert 15_000 < len(hello) < 16_500
+    return hello
+
+
 async def shake_hands(port: int, name: str = "", context: ssl.SSLContext | None = None) -> Told:
     """A handshake and no more; raises what the client raises."""
     return await ask(port, name, context, request=b"")

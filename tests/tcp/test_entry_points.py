@@ -11,7 +11,7 @@ import pytest
 
 from tests.certificates import make
 from tests.loopback import PATIENCE, Visit, fixed
-from tests.secure import certificates_of, client_context
+from tests.secure import certificates_of, client_context, long_hello
 from tests.tcp.given import ENTRY_POINT, balanced, says, scripted, site
 
 HTTP_REQUEST = b"GET / HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"
@@ -119,13 +119,7 @@ http:
 
 async def test_a_long_client_hello_in_small_pieces_reaches_the_server_whole() -> None:
     """16 kB, in segments of one byte and of many."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = client_context(alpn=tuple(f"protocol-{number:0200}" for number in range(75)))
-    client_hello = context.wrap_bio(incoming, outgoing, server_hostname="db.example.com")
-    with pytest.raises(ssl.SSLWantReadError):
-        client_hello.do_handshake()
-    hello = outgoing.read()
-    assert 15_000 < len(hello) < 16_500
+    hello = long_hello("db.example.com")
 
     async def count(visit: Visit) -> None:
         assert await visit.reader.readexactly(len(hello)) == hello
