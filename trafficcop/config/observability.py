@@ -42,6 +42,12 @@ class AccessLogFilters:
     min_duration: Duration = Duration.of("0s")
     retry_attempts: bool = False
     status_codes: tuple[str, ...] = ()
+    # Ours: a line must pass each of these, `!` leaves out what fits, `*` is any text.
+    client_ips: tuple[str, ...] = option((), key="clientIPs")
+    entry_points: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    routers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trafficcop.config.observability import AccessLog as AccessLogConfiguration
-from trafficcop.config.observability import AccessLogFilters
 from trafficcop.http.messages import Route
+from trafficcop.telemetry.access_filter import filter_of
 from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line
 from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.log import fields, get_logger
@@ -45,7 +45,7 @@ class AccessLog:
         modes = FieldModes(config.fields)
         complain = _log.error if place == 0 else _log.debug  # once is enough for all that share the log
         self._format = _format_of(config.format, modes, complain)
-        self._filter = _filter_of(config.filters, complain)
+        self._filter = filter_of(config.filters, complain)
         self._schedule = schedule
         self._lines: list[bytes] = []
         self._size = max(config.buffering_size, 0)
@@ -170,44 +170,3 @@ def _format_of(name: str, modes: FieldModes, complain: Callable[..., None]) -> F
     if name not in ("common", "genericCLF"):
         complain("unknown access log format, using common", extra=fields(format=name))
     return clf(modes, is_generic=name == "genericCLF")
-
-
-class AccessFilter:
-    """Keeps a line when any of the configured conditions holds."""
-
-    __slots__ = ("_has_retries", "_least", "_statuses")
-
-    def __init__(self, statuses: frozenset[int], has_retries: bool, least: int) -> None:
-        self._statuses = statuses
-        self._has_retries = has_retries
-        self._least = least
-
-    def is_kept(self, record: AccessRecord) -> bool:
-        return (
-            record.downstream_status in self._statuses
-            or (self._has_retries and record.retry_attempts > 0)
-            or 0 < self._least < record.duration
-        )
-
-
-def _filter_of(config: AccessLogFilters, complain: Callable[..., None]) -> AccessFilter | None:
-    try:
-        statuses = statuses_of(config.status_codes)
-    except ValueError as error:
-        complain("invalid status codes in the access log filters", extra=fields(error=str(error)))
-        statuses = frozenset()
-    if not statuses and not config.retry_attempts and config.min_duration <= 0:
-        return None
-    return AccessFilter(statuses, config.retry_attempts, config.min_duration)
-
-
-def statuses_of(ranges: tuple[str, ...]) -> frozenset[int]:
-    """`("404", "500-599")` as the set of statuses; ValueError when one is not a number or a range."""
-    statuses: set[int] = set()
-    for text in ranges:
-        low, _, high = text.partition("-")
-        try:
-            statuses.update(range(int(low), min(int(high or low), 999) + 1))
-        except ValueError:
-            raise ValueError(f"{text!r} is neither a status nor a range such as 400-499") from None
-    return frozenset(statuses)
