@@ -16,7 +16,9 @@ from trafficcop.service.hashing import HeaderKey, Key, Placed, client_address
 from trafficcop.service.servers import Server
 
 _NO_TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+\-.^`|~]")
-_DOMAIN = re.compile(r"\.?[A-Za-z0-9\-.]{1,253}").fullmatch
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.*[A-Za-z])(?!.{{256}})\.?{_LABEL}(?:\.{_LABEL})*\.?").fullmatch
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
 _NO_ATTRIBUTE = re.compile(r"[^\x20-\x7e]|;")
 _SAME_SITE = {"none": "; SameSite=None", "lax": "; SameSite=Lax", "strict": "; SameSite=Strict"}
 
@@ -91,7 +93,7 @@ def _attributes(cookie: Cookie) -> bytes:
     path = _NO_ATTRIBUTE.sub("", cookie.path)
     if path:
         text += f"; Path={path}"
-    if cookie.domain and _DOMAIN(cookie.domain):
+    if _DOMAIN(cookie.domain) or _IPV4(cookie.domain):
         text += f"; Domain={cookie.domain.removeprefix('.')}"
     if cookie.max_age:
         text += f"; Max-Age={max(cookie.max_age, 0)}"
