@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.pieces import Pieces
 from tests.support import Origin, make_request, run
 from trafficcop.config.dynamic import Cookie, Sticky
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.service.internal import NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer, Server
@@ -116,8 +118,31 @@ async def test_a_request_is_under_way_until_its_body_is_read() -> None:
     second.body.close()
     assert one[0].tally.total() == 1
     assert await third.body.read() == b"0"
+    assert one[0].tally.total() == 0
     assert await third.body.read() == b""
     assert one[0].tally.total() == 0
+
+
+async def test_whoever_has_the_last_byte_is_under_way_no_more() -> None:
+    """A client that has all of its answer may ask another worker before this one has seen the end of the body."""
+    pieces = Pieces(b"a", b"b", is_here=True, trailers=[(b"x", b"y")])
+    body = pieces.stream()
+
+    async def answer(request: Request) -> Response:
+        return Response(200, Headers(), body)
+
+    server = Server("http://192.0.2.0", 1, answer)
+    response = await LoadBalancer("s@file", [server], "p2c")(make_request())
+    assert response.body.take() is None
+    assert response.body.take_available() == b"ab"
+    assert server.tally.total() == 1
+    body.feed(b"c")
+    body.end([(b"x", b"y")])
+    assert response.body.is_ended
+    assert await response.body.read() == b"c"
+    assert server.tally.total() == 0
+    assert await response.body.read() == b""
+    assert response.body.trailers == [(b"x", b"y")]
 
 
 async def test_a_failed_request_is_not_under_way() -> None:

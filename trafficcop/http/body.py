@@ -34,8 +34,8 @@ class Body:
         self.length = length
 
     @property
-    def is_here(self) -> bool:
-        """Whether all of it is in memory already, whoever sent it has nothing more to do with it."""
+    def is_ended(self) -> bool:
+        """Whether all of it has certainly arrived (it may still wait to be read): its sender has nothing more to do."""
         return False
 
     def take(self) -> bytes | None:
@@ -62,7 +62,7 @@ class Bytes(Body):
         self._data = data
 
     @property
-    def is_here(self) -> bool:
+    def is_ended(self) -> bool:
         return True
 
     def take(self) -> bytes | None:
@@ -128,7 +128,6 @@ class Stream(Body):
 
     @property
     def is_ended(self) -> bool:
-        """Whether the last byte has arrived (it may still wait to be read)."""
         return self._is_ended
 
     def take(self) -> bytes | None:

@@ -10,7 +10,7 @@ from trafficcop.http.messages import Response, Tunnel
 
 
 class WatchedBody(Body):
-    """A body that tells once when it ends."""
+    """A body that tells once when it ends: before its last byte is read, for whoever has that may ask again at once."""
 
     __slots__ = ("_body", "_on_end")
 
@@ -24,6 +24,10 @@ class WatchedBody(Body):
         if on_end is not None:
             on_end()
 
+    @property
+    def is_ended(self) -> bool:
+        return self._body.is_ended
+
     def take(self) -> bytes | None:
         data = self._body.take()
         if data is not None:
@@ -32,16 +36,21 @@ class WatchedBody(Body):
         return data
 
     def take_available(self) -> bytes:
-        return self._body.take_available()
+        data = self._body.take_available()
+        if self._body.is_ended:
+            self._end()
+        return data
 
     async def read(self) -> bytes:
+        body = self._body
         try:
-            data = await self._body.read()
+            data = await body.read()
         except BaseException:
             self._end()
             raise
         if not data:
-            self.trailers = self._body.trailers
+            self.trailers = body.trailers
+        if not data or body.is_ended:
             self._end()
         return data
 
@@ -84,7 +93,7 @@ def watch(response: Response, on_end: Callable[[], None]) -> None:
     """Call `on_end` once when nothing more of this answer is to come; at once if it is all here already."""
     if response.tunnel is not None:
         response.tunnel = WatchedTunnel(response.tunnel, on_end)
-    elif response.body.length == 0 or response.body.is_here:
+    elif response.body.length == 0 or response.body.is_ended:
         on_end()  # nothing of it is held back by anybody but its reader
     else:
         response.body = WatchedBody(response.body, on_end)
