@@ -229,7 +229,19 @@ def test_times_are_a_mean_of_the_last_hundred() -> None:
 URL = "http://192.0.2.0"
 VALUE = hashlib.sha256(URL.encode()).hexdigest()[:16]
 # As Traefik v3.7.9 answers.
-NO_DOMAINS = ["a b", "a..b", "-a.b", "a-.b", "1.2.3", "1.2.3.400", "::1", "é.example.com", ".", "a" * 64 + ".b", "a.b;c"]
+NO_DOMAINS = [
+    "a b",
+    "a..b",
+    "-a.b",
+    "a-.b",
+    "1.2.3",
+    "1.2.3.400",
+    "::1",
+    "é.example.com",
+    ".",
+    "a" * 64 + ".b",
+    "a.b;c",
+]
 DOMAINS = ["a.b.", "127.0.0.1", "example.com", "a-b.c", "1.b.2", "a" * 63 + ".b"]
 
 
