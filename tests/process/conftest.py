@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.process.instance import Instance, free_port
+from tests.process.site import Named, Server, Site
 
 
 class Origin(http.server.BaseHTTPRequestHandler):
@@ -26,13 +27,6 @@ class Origin(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Not a word."""
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that left is what some tests are about."""
 
 
 @pytest.fixture(scope="session")
@@ -110,3 +104,25 @@ def start(tmp_path: Path, port: int, write_routes: Callable[[str], None]) -> Ite
     yield start
     for instance in instances:
         instance.stop()
+
+
+@pytest.fixture
+def servers() -> Iterator[list[Named]]:
+    servers = [Named(name) for name in "abcd"]
+    threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
+    for thread in threads:
+        thread.start()
+    yield servers
+    for server, thread in zip(servers, threads, strict=True):
+        server.release.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def sites(tmp_path: Path) -> Iterator[list[Site]]:
+    sites: list[Site] = []
+    yield sites
+    for site in sites:
+        site.instance.stop()

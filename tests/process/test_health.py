@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.conftest import Server
 from tests.process.instance import Instance, free_port, get, until
+from tests.process.site import Server
 
 STATIC = """
 workers: 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -102,6 +103,51 @@ def test_of_many_servers_none_has_many_more_than_another() -> None:
         choose(chooser).tally.enter()
         chance.choice([server for server in group if server.tally.total()]).tally.leave()
     assert max(server.tally.total() for server in group) <= 12
+
+
+# === p2c ===
+
+
+@pytest.mark.parametrize("speeds", [(1, 1, 1, 1), (10, 1, 1, 1), (4, 3, 2, 1), (1,) * 7 + (10,)])
+@pytest.mark.parametrize("strategy", ["p2c", "leastConn"])
+def test_slow_servers_have_no_long_queues(strategy: str, speeds: tuple[int, ...]) -> None:
+    """Eight requests for each server are under way at any time; a server takes its time for each, all at once."""
+    group = servers(*[1] * len(speeds))
+    seats = [balancer(strategy, group, phase=place / 4) for place in range(4)]
+    chance = random.Random(5)
+    under_way: list[tuple[float, float, Server]] = []
+    long = 0
+    for number in range(8 * len(speeds) + 5000):
+        now, _, server = heapq.heappop(under_way) if number >= 8 * len(speeds) else (0.0, 0.0, None)
+        if server is not None:
+            server.tally.leave()
+        server = choose(chance.choice(seats))
+        server.tally.enter()
+        time = speeds[group.index(server)] * chance.expovariate(1)
+        heapq.heappush(under_way, (now + time, chance.random(), server))
+        long += max(one.tally.total() for one in group) > 8 + 2
+    assert long <= (100 if strategy == "p2c" else 0)
+
+
+def test_the_least_busy_of_the_last_time_is_remembered() -> None:
+    group = servers(1, 1, 1, 1)
+    chooser = balancer("p2c", group)
+    for server, count in zip(group, (5, 9, 9, 9), strict=True):
+        for _ in range(count):
+            server.tally.enter()
+    while choose(chooser) is not group[0]:
+        pass
+    assert [choose(chooser) for _ in range(20)] == [group[0]] * 20  # its count does not change
+
+
+def test_one_that_has_next_to_nothing_to_do_is_not_remembered() -> None:
+    group = servers(1, 1, 1, 1)
+    chooser = balancer("p2c", group)
+    for server, count in zip(group, (1, 9, 9, 9), strict=True):
+        for _ in range(count):
+            server.tally.enter()
+    counts = Counter(choose(chooser).url for _ in range(1000))
+    assert 400 < counts[group[0].url] < 600  # half of all pairs have it
 
 
 # === random ===

@@ -82,9 +82,14 @@ class OfEligible:
 
 
 class PowerOfTwo(OfEligible):
-    """Of two servers taken at random, the one with fewer requests under way. Weights do not count."""
+    """Of two servers taken at random, the one with fewer requests under way; or the one that had the fewest of those
+    looked at last time, if it has fewer still. Weights do not count.
 
-    __slots__ = ()
+    M. Mitzenmacher, B. Prabhakar, D. Shah, "Load balancing with memory", 2002: one server remembered is worth more than
+    another one taken at random.
+    """
+
+    __slots__ = ("_kept",)
 
     def _usable(self, servers: Sequence[Server]) -> list[Server]:
         return list(servers)
@@ -94,6 +99,9 @@ class PowerOfTwo(OfEligible):
         if any(server.share < 1.0 for server in self._eligible):  # the less it is to be given, the rarer it is taken
             copies = [(server, max(round(server.share * STEPS), 1)) for server in self._eligible]
             self._eligible = [server for server, count in copies for _ in range(count)]
+        # One on its way back is not to be remembered: it would get all.
+        has_memory = len(self._eligible) > 2 and all(server.share == 1.0 for server in self._eligible)
+        self._kept: Server | None = self._eligible[0] if has_memory else None
 
     def choose(self, request: Request) -> Server | None:
         servers = self._eligible
@@ -103,8 +111,19 @@ class PowerOfTwo(OfEligible):
         first, second = int(self._chance.random() * size), int(self._chance.random() * size)
         if first == second:
             second = (second + 1) % size
-        one, other = servers[first], servers[second]
-        return other if other.tally.total() < one.tally.total() else one
+        best, other = servers[first], servers[second]
+        count, rest = best.tally.total(), other.tally.total()
+        if rest < count:
+            best, other, count, rest = other, best, rest, count
+        kept = self._kept
+        if kept is None:
+            return best
+        remembered = kept.tally.total()
+        # One that has much less to do than others may be failing fast: memory must not send it everything.
+        if remembered < count <= 2 * remembered:
+            best, other, count, rest = kept, best, remembered, count
+        self._kept = best if count < rest else other
+        return best
 
 
 class LeastTime(OfEligible):
