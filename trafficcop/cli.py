@@ -27,6 +27,7 @@ Usage: trafficcop [command] [flags]
 Commands:
   version      print the version
   healthcheck  ask a running instance for its health (needs `ping`)
+  explain      say which router takes a request, and why (--url https://host/path)
   whoami       serve a page that says what was asked, to route to while trying things (--port N)
 
 Flags of our own:
@@ -56,6 +57,8 @@ def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
         from trafficcop import whoami
 
         return whoami.main(arguments)
+    if command == "explain":
+        return _explain(arguments, environ)
     if command in ("", "healthcheck", "version") and not _HELP.isdisjoint(arguments):
         return _print_help()
     if command == "version":
@@ -113,6 +116,15 @@ def _built() -> str:
 
     seconds = Path(__file__).stat().st_mtime
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _explain(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    from trafficcop.control.explain import command
+
+    if not _HELP.isdisjoint(arguments):
+        print(command.USAGE, end="")
+        return 0
+    return command.run(arguments, environ, sys.stdout)
 
 
 def _validate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -56,6 +56,10 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(map(str, self.issues)))
 
 
+class BadQuestion(Exception):
+    """What somebody wants to have explained makes no request; the text says why, in one line."""
+
+
 class Side(enum.Enum):
     """Whose fault a failed request is."""
 

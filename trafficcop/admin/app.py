@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trafficcop.admin.dashboard import Dashboard, is_stripped
+from trafficcop.admin.explain import Explain, explained
 from trafficcop.admin.state_view import StateView
 from trafficcop.admin.views import Views
 from trafficcop.config.static import API, StaticConfiguration
@@ -24,14 +25,15 @@ View = Callable[[Request], Response]
 ItemView = Callable[[Request, str], Response]
 
 
-def create_app(state: StateView, static: StaticConfiguration) -> Application:
-    return AdminApp(state, static)
+def create_app(state: StateView, static: StaticConfiguration, explain: Explain | None = None) -> Application:
+    return AdminApp(state, static, explain)
 
 
 class AdminApp:
     """Finds the view of a path. Names in paths may hold an encoded slash, so the raw path is what is looked at."""
 
-    def __init__(self, state: StateView, static: StaticConfiguration) -> None:
+    def __init__(self, state: StateView, static: StaticConfiguration, explain: Explain | None) -> None:
+        self._explain = explain
         api = static.api or API()
         self._base = api.base_path.rstrip("/")
         views = Views(state, static)
@@ -54,7 +56,12 @@ class AdminApp:
         if scope["type"] == "lifespan":
             await serve_lifespan(receive, send)
         elif scope["type"] == "http":
-            await self.respond(Request(scope, receive))(scope, receive, send)
+            request = Request(scope, receive)
+            if self._explain is not None and path_of(scope) == self._base + "/api/explain":
+                response = await explained(request, self._explain)
+            else:
+                response = self.respond(request)
+            await response(scope, receive, send)
 
     def respond(self, request: Request) -> Response:
         path = path_of(request.scope)

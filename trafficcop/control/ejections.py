@@ -36,6 +36,10 @@ class Ejections:
                 changed[name] = replace(info, server_status=status)
         return replace(report, services={**report.services, **changed}) if changed else report
 
+    def seconds_left(self, service: str, url: str) -> float:
+        """For how long a server stays ejected; 0 if it is not."""
+        return max(self._table.until(service, url) - monotonic_ns(), 0) / 1e9
+
     def note_passes(self, health: Health) -> None:
         """Servers that have passed a check since we were told last are well, whatever they answered before."""
         if not health.passes:

@@ -207,8 +207,10 @@ class Control:
         # Imported here: the libraries of the API are of no use to an instance without one.
         from trafficcop.admin.app import create_app
         from trafficcop.admin.server import serve
+        from trafficcop.control.explain.live import LiveExplain
 
-        app = create_app(self.state, self._launch.static)
+        explain = LiveExplain(self.state, self._launch.static)
+        app = create_app(self.state, self._launch.static, explain)
         return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
 
     def _rest(self) -> list[asyncio.Task[None]]:

@@ -22,7 +22,7 @@ class State:
         self.started_at = time.time()
         self.plan = Plan()
         self._report = Report()
-        self._ejections = ejections
+        self.ejections = ejections
         self.configurations: Mapping[str, DynamicConfiguration] = {}
         self.issues: Mapping[str, Sequence[Issue]] = {}
         self.workers: Sequence[WorkerState] = ()
@@ -30,7 +30,7 @@ class State:
 
     @property
     def report(self) -> Report:
-        return self._report if self._ejections is None else self._ejections.shown(self._report)
+        return self._report if self.ejections is None else self.ejections.shown(self._report)
 
     @property
     def providers(self) -> Sequence[str]:

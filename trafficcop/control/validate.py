@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
-from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.schema import key_of
 from trafficcop.config.static import StaticConfiguration
-from trafficcop.config.static_sources import LoadedStatic, load_static
-from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
-from trafficcop.control.file_places import FilePlaces
-from trafficcop.control.places import STATIC, Places
+from trafficcop.control.offline import read_configuration
 from trafficcop.control.startup import startup_warnings
 from trafficcop.errors import Issue
 from trafficcop.plan.report import Report
-from trafficcop.providers.file import FileProvider
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +35,16 @@ class Verdict:
 
 def validate(argv: Sequence[str], environ: Mapping[str, str]) -> Verdict:
     """Check the configuration that a start with these arguments would use."""
-    loaded = load_static(argv, environ)
-    static = loaded.static
-    issues = list(loaded.issues)
-    configurations: dict[str, DynamicConfiguration] = {}
-    provider, places = _file_provider(loaded, environ, issues)
-    told: tuple[Issue, ...] = ()
-    if provider is not None:
-        message = provider.load()
-        configurations[message.provider] = message.configuration
-        told = message.issues
-    _, report = compile(static, configurations, told, places)
-    issues += report.issues
-    issues += startup_warnings(static, configurations.values())
-    issues += _unchecked_providers(static)
+    read = read_configuration(argv, environ)
+    static = read.loaded.static
+    issues = [*read.issues, *startup_warnings(static, read.configurations.values()), *unchecked_providers(static)]
     unique = sorted(dict.fromkeys(issues), key=_place)
     errors = tuple(issue for issue in unique if not issue.is_warning)
     warnings = tuple(issue for issue in unique if issue.is_warning)
-    return Verdict(errors, warnings, _counts(static, report))
+    return Verdict(errors, warnings, _counts(static, read.report))
 
 
-def _file_provider(
-    loaded: LoadedStatic, environ: Mapping[str, str], issues: list[Issue]
-) -> tuple[FileProvider | None, Places]:
-    options = loaded.static.providers.file
-    one_file = loaded.config_file or "" if loaded.dynamic_document is not None else ""
-    if options is not None and not (options.filename or options.directory):
-        issues.append(Issue("neither filename nor directory is set", "providers.file"))
-        options = None
-    static_places = FilePlaces(None, environ, loaded.config_file or "")
-    if options is None and not one_file:
-        return None, Places({STATIC: static_places})
-    provider = FileProvider(options, environ=environ, one_file=one_file)
-    return provider, Places({provider.name: FilePlaces(options, environ, one_file), STATIC: static_places})
-
-
-def _unchecked_providers(static: StaticConfiguration) -> Iterable[Issue]:
+def unchecked_providers(static: StaticConfiguration) -> Iterable[Issue]:
     """Providers whose configuration is somewhere else, at this moment."""
     for declared in fields(static.providers):
         if declared.name != "file" and is_dataclass(getattr(static.providers, declared.name)):

@@ -1,0 +1,105 @@
+"""The whole explanation of one request, as data that is ready for JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.explain.broken import Broken
+from trafficcop.control.explain.connection import connect
+from trafficcop.control.explain.nearest import candidates, elsewhere, similar_hosts
+from trafficcop.control.explain.question import Question, check, entry_point_of, request_of
+from trafficcop.control.explain.rules import text
+from trafficcop.control.explain.search import Search
+from trafficcop.control.explain.services import Ejected, Services
+from trafficcop.control.explain.streams import StreamServices
+from trafficcop.errors import ProxyError
+from trafficcop.http.failure import failure_response
+from trafficcop.http.messages import Request, Response
+from trafficcop.plan.model import Plan
+from trafficcop.plan.report import Report
+from trafficcop.server.admission import Admission
+
+Object = dict[str, Any]
+
+
+def explain(
+    question: Question,
+    static: StaticConfiguration,
+    plan: Plan,
+    report: Report,
+    *,
+    is_running: bool = False,
+    ejected: Ejected | None = None,
+) -> Object:
+    """BadQuestion for what is no request. Not to be called where an event loop runs: middlewares need one.
+
+    `is_running`: the report knows how servers are; otherwise it only says that they were never asked.
+    """
+    check(question)
+    entry_point = entry_point_of(question, static)
+    explanation = _Explanation(question, static, plan, report, entry_point, is_running=is_running)
+    return asyncio.run(explanation.make(ejected))
+
+
+class _Explanation:
+    """One question about one plan."""
+
+    def __init__(
+        self,
+        question: Question,
+        static: StaticConfiguration,
+        plan: Plan,
+        report: Report,
+        entry_point: str,
+        *,
+        is_running: bool,
+    ) -> None:
+        self._question = question
+        self._static = static
+        self._plan = plan
+        self._report = report
+        self._entry_point = entry_point
+        self._is_running = is_running
+        self._shown: Object = {
+            "request": {"method": question.method, "url": question.url, "clientIP": question.client_ip},
+            "entryPoint": entry_point,
+        }
+
+    async def make(self, ejected: Ejected | None) -> Object:
+        shown, plan = self._shown, self._plan
+        streams = StreamServices(plan.tcp_services, self._report.tcp_services if self._is_running else {})
+        connection = connect(self._question, plan, self._entry_point, streams)
+        shown |= connection.shown
+        if connection.result is not None:
+            return shown | {"result": connection.result}
+        request, refusal = self._admitted()
+        if request is None or refusal is not None:
+            status = 400 if refusal is None else refusal.status
+            return shown | {"result": {"kind": "answer", "status": status, "by": "entry point", "headers": {}}}
+        shown["request"] |= {"host": text(request.host), "path": text(request.path)}
+        if request.query is not None:
+            shown["request"]["query"] = text(request.query)
+        broken = Broken(self._report, self._entry_point)
+        services = Services(plan, self._report.services if self._is_running else {}, ejected)
+        search = Search(plan, broken, request, services, connection.options)
+        found, result = await search.run(candidates(plan, self._entry_point, is_tls=request.peer.is_tls))
+        shown |= {"result": result} | found
+        return shown if found["router"] is not None else shown | self._nearest(request)
+
+    def _nearest(self, request: Request) -> Object:
+        """Nobody took it: who nearly would have."""
+        plan, found = self._plan, elsewhere(self._plan, request, self._entry_point)
+        if found:
+            return {"elsewhere": found}
+        similar = similar_hosts(plan, request)
+        return {"similarHosts": similar} if similar else {}
+
+    def _admitted(self) -> tuple[Request | None, Response | None]:
+        """The request as routers see it, or what the entry point answers."""
+        try:
+            request = request_of(self._question, self._static, self._entry_point)
+            return request, Admission(self._static.entry_points[self._entry_point]).admit(request)
+        except ProxyError as error:
+            return None, failure_response(error)

@@ -1,0 +1,132 @@
+"""Which router takes a request: all of an entry point are tried as a worker tries them, and why each lost is noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from trafficcop.config.middlewares import EncodedCharacters
+from trafficcop.control.explain.broken import Broken
+from trafficcop.control.explain.middlewares import Chain
+from trafficcop.control.explain.rules import may_want, misses, spelled, text_of
+from trafficcop.control.explain.services import Services
+from trafficcop.http.messages import Request
+from trafficcop.http.paths import routing_path
+from trafficcop.plan.model import Plan, RouterPlan
+
+Object = dict[str, Any]
+
+# So many of the routers that lost are told one by one, and so many matchers of each; the others are counted.
+_LOSERS = 20
+_MISSES = 10
+
+
+class Search:
+    """Goes through routers for one request. `options`: the TLS options of its connection, "" without TLS."""
+
+    def __init__(self, plan: Plan, broken: Broken, request: Request, services: Services, options: str) -> None:
+        self._plan = plan
+        self._broken = broken
+        self._request = request
+        self._services = services
+        self._options = options
+
+    async def run(self, routers: Iterable[RouterPlan], parent: str = "") -> tuple[Object, Object]:
+        """What is to be told of the routers, and what comes of it. `parent`: whose children they are."""
+        hosts = spelled(self._request.host)
+        candidates: list[RouterPlan] = []
+        unlike = 0
+        for router in routers:
+            if may_want(router.rule, hosts):
+                candidates.append(router)
+            else:
+                unlike += 1
+        winner, lost = self._judge(sorted(candidates, key=precedence))
+        shown: Object = {"lost": lost[:_LOSERS], "otherHosts": unlike}
+        if len(lost) > _LOSERS:
+            shown["more"] = len(lost) - _LOSERS
+        broken = self._broken.before(None if winner is None else winner.priority, self._request, parent)
+        if broken:
+            shown["disabled"] = broken
+        if winner is None:
+            return {"router": None} | shown, {"kind": "answer", "status": 404, "by": "nobody", "headers": {}}
+        router_shown, result = await self._follow(winner)
+        return {"router": router_shown} | shown, result
+
+    def _judge(self, candidates: Sequence[RouterPlan]) -> tuple[RouterPlan | None, list[Object]]:
+        """The first that matches, and the others with what they wanted."""
+        winner: RouterPlan | None = None
+        lost: list[Object] = []
+        for router in candidates:
+            found = misses(router.rule, self._request, router.syntax)
+            if found:
+                told = [{"matcher": miss.matcher, "seen": miss.seen} for miss in found[:_MISSES]]
+                lost.append(shown_router(router) | {"misses": told})
+            elif winner is None:
+                winner = router
+            else:
+                lost.append(shown_router(router) | {"behind": _reason(router, winner)})
+        return winner, lost
+
+    # === what the winner does ===
+
+    async def _follow(self, router: RouterPlan) -> tuple[Object, Object]:
+        """In the order in which `worker/link.py` puts the handlers of a router together."""
+        shown = shown_router(router)
+        warnings = self._broken.warnings(router.name)
+        if warnings:
+            shown["warnings"] = warnings
+        chain = Chain(self._plan.middlewares, self._request)
+        shown["middlewares"] = chain.steps
+        answer = await self._check_characters(router, chain)
+        if answer is None and router.is_tls and router.tls_options != self._options:
+            answer = {"status": 421, "by": "TLS options", "name": router.tls_options, "headers": {}}
+        if answer is None:
+            answer = await chain.run(router.middlewares)
+        if answer is not None:
+            return shown, {"kind": "answer"} | answer
+        return await self._arrive(router, shown)
+
+    async def _check_characters(self, router: RouterPlan, chain: Chain) -> Object | None:
+        """`encodedCharacters` of the entry point; told only when it refuses."""
+        options = router.encoded_characters
+        if options is None:
+            return None
+        keys = (
+            *("allow_encoded_slash", "allow_encoded_back_slash", "allow_encoded_null_character"),
+            *("allow_encoded_semicolon", "allow_encoded_percent", "allow_encoded_question_mark", "allow_encoded_hash"),
+        )
+        config = EncodedCharacters(**{key: getattr(options, key) for key in keys})
+        answer = await chain.step("encodedCharacters", "encoded_characters", config)
+        chain.steps.clear()
+        return None if answer is None else answer | {"by": "entry point"}
+
+    async def _arrive(self, router: RouterPlan, shown: Object) -> tuple[Object, Object]:
+        """Behind the middlewares: the children, or the service."""
+        if router.children:
+            path = routing_path(self._request.raw_path)
+            if path is None:
+                return shown, {"kind": "answer", "status": 400, "by": "router", "name": router.name, "headers": {}}
+            self._request.path = path
+            shown["children"], result = await self.run(router.children, router.name)
+            return shown, result
+        shown["service"], answer = await self._services.tree(router.service, self._request)
+        if answer is not None:
+            return shown, {"kind": "answer"} | answer
+        return shown, {"kind": "service", "service": router.service}
+
+
+def precedence(router: RouterPlan) -> tuple[int, int, str]:
+    """As `router/http.py` has it."""
+    return -router.priority, router.rank, router.name
+
+
+def shown_router(router: RouterPlan) -> Object:
+    return {"name": router.name, "rule": text_of(router.rule), "priority": router.priority}
+
+
+def _reason(router: RouterPlan, winner: RouterPlan) -> str:
+    """What put a router that matches, too, behind the one that came first."""
+    if router.priority != winner.priority:
+        return "priority"
+    return "provider" if router.rank != winner.rank else "name"

@@ -1,0 +1,150 @@
+"""Where a request ends: the tree of its service, with the servers and how they are."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from trafficcop.config.dynamic import LoadBalancer, Server, Service, Sticky
+from trafficcop.control.explain.middlewares import Chain
+from trafficcop.control.explain.rules import text
+from trafficcop.http.messages import Request
+from trafficcop.plan.model import Plan
+from trafficcop.plan.report import ServiceInfo
+from trafficcop.service.strategies import STRATEGIES
+
+Object = dict[str, Any]
+_NOOP = "noop@internal"
+
+
+class Ejected(Protocol):
+    """Who knows for how long a server is out for its answers."""
+
+    def seconds_left(self, service: str, url: str) -> float:
+        """0 if it is not."""
+
+
+class Services:
+    """Shows services. `infos`: what is known of the health of servers, nothing where nobody runs."""
+
+    def __init__(self, plan: Plan, infos: Mapping[str, ServiceInfo], ejected: Ejected | None) -> None:
+        self._plan = plan
+        self._infos = infos
+        self._ejected = ejected
+        self._shown: set[str] = set()
+
+    async def tree(self, name: str, request: Request) -> tuple[Object, Object | None]:
+        """The service, and its answer if it needs no server for that."""
+        shown: Object = {"name": name}
+        plan = self._plan.services.get(name)
+        service = None if plan is None else plan.service
+        kind = "" if service is None else _kind(service)
+        if service is None or not kind:
+            return shown | {"kind": "internal"}, _answer(418, name) if name == _NOOP else None
+        shown["kind"] = kind
+        if name in self._shown:  # two ways lead here: one is told
+            return shown | {"repeated": True}, None
+        self._shown.add(name)
+        if service.middlewares:
+            request = _copied(request)
+            chain = Chain(self._plan.middlewares, request)
+            answer = await chain.run(service.middlewares)
+            shown["middlewares"] = chain.steps
+            if answer is not None:
+                return shown, answer
+        if service.load_balancer is not None:
+            shown |= self._balancer(name, service.load_balancer, request)
+            is_served = bool(shown["available"]) or service.load_balancer.retry_for > 0
+            return shown, None if is_served else _answer(503, name)
+        shown |= _options(service)
+        shown["services"] = [(await self.tree(child, request))[0] | about for child, about in _children(service)]
+        return shown, None
+
+    def _balancer(self, name: str, options: LoadBalancer, request: Request) -> Object:
+        info = self._infos.get(name)
+        status = {} if info is None else info.server_status
+        shown: Object = {"strategy": options.strategy or "wrr"}
+        if options.sticky is not None:
+            shown["sticky"] = _sticky(options.sticky)
+        if options.retry_for > 0:
+            shown["retryFor"] = str(options.retry_for)
+        shown["sent"] = {"method": text(request.method), "path": text(request.target)}
+        if options.pass_host_header:
+            shown["sent"]["host"] = text(request.authority)
+        shown["servers"] = servers = [self._server(name, server, status, request) for server in options.servers]
+        is_weighted = STRATEGIES[options.strategy].is_weighted
+        shown["available"] = sum(_is_available(server, is_weighted=is_weighted) for server in servers)
+        return shown
+
+    def _server(self, service: str, server: Server, status: Mapping[str, str], request: Request) -> Object:
+        shown: Object = {"url": server.url, "weight": server.weight}
+        if server.fenced:
+            shown["fenced"] = True
+        prefix = urlsplit(server.url).path.rstrip("/") if server.preserve_path else ""
+        if prefix:
+            shown["path"] = prefix + text(request.target)
+        if server.url in status:
+            shown["status"] = status[server.url]
+        left = 0.0 if self._ejected is None else self._ejected.seconds_left(service, server.url)
+        if left > 0:
+            shown["ejectedFor"] = round(left, 1)
+        return shown
+
+
+def _is_available(server: Object, *, is_weighted: bool) -> bool:
+    """Whether a request without a cookie may be sent there."""
+    has_turns = server["weight"] > 0 or not is_weighted
+    return has_turns and server.get("status") != "DOWN" and not server.get("fenced")
+
+
+def _answer(status: int, name: str) -> Object:
+    return {"status": status, "by": "service", "name": name, "headers": {}}
+
+
+def _copied(request: Request) -> Request:
+    """A request whose changes are of no concern to the other services."""
+    twin = copy.copy(request)
+    twin.headers = request.headers.copy()
+    twin.notes = None if request.notes is None else dict(request.notes)
+    return twin
+
+
+def _kind(service: Service) -> str:
+    kinds = {
+        "loadBalancer": service.load_balancer,
+        "weighted": service.weighted,
+        "highestRandomWeight": service.highest_random_weight,
+        "failover": service.failover,
+        "mirroring": service.mirroring,
+    }
+    return next((kind for kind, options in kinds.items() if options is not None), "")
+
+
+def _sticky(sticky: Sticky) -> str:
+    if sticky.header is not None:
+        return f"header {sticky.header.name}"
+    if sticky.client_ip is not None:
+        return "client address"
+    return "cookie"
+
+
+def _options(service: Service) -> Object:
+    if service.weighted is not None and service.weighted.sticky is not None:
+        return {"sticky": _sticky(service.weighted.sticky)}
+    return {}
+
+
+def _children(service: Service) -> list[tuple[str, Object]]:
+    """The name of each child, and its weight or its part."""
+    if service.weighted is not None:
+        return [(child.name, {"weight": child.weight}) for child in service.weighted.services]
+    if service.highest_random_weight is not None:
+        return [(child.name, {"weight": child.weight}) for child in service.highest_random_weight.services]
+    if service.failover is not None:
+        return [(service.failover.service, {"role": "main"}), (service.failover.fallback, {"role": "fallback"})]
+    if service.mirroring is not None:
+        mirrors = [(one.name, {"role": "mirror", "percent": one.percent}) for one in service.mirroring.mirrors]
+        return [(service.mirroring.service, {"role": "main"}), *mirrors]
+    return []

@@ -1,0 +1,57 @@
+"""A configuration read and compiled as a start would do it, without starting anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trafficcop.config.dynamic import DynamicConfiguration
+from trafficcop.config.lazy import dataclass
+from trafficcop.config.static_sources import LoadedStatic, load_static
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.control.file_places import FilePlaces
+from trafficcop.control.places import STATIC, Places
+from trafficcop.errors import Issue
+from trafficcop.plan.model import Plan
+from trafficcop.plan.report import Report
+from trafficcop.providers.file import FileProvider
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """What the files say. `issues`: everything there is to tell about them, errors and warnings."""
+
+    loaded: LoadedStatic
+    configurations: Mapping[str, DynamicConfiguration]
+    plan: Plan
+    report: Report
+    issues: tuple[Issue, ...]
+
+
+def read_configuration(argv: Sequence[str], environ: Mapping[str, str]) -> Offline:
+    """Read what a start with these arguments would use; other providers than files are not asked."""
+    loaded = load_static(argv, environ)
+    issues = list(loaded.issues)
+    configurations: dict[str, DynamicConfiguration] = {}
+    provider, places = _file_provider(loaded, environ, issues)
+    told: tuple[Issue, ...] = ()
+    if provider is not None:
+        message = provider.load()
+        configurations[message.provider] = message.configuration
+        told = message.issues
+    plan, report = compile(loaded.static, configurations, told, places)
+    return Offline(loaded, configurations, plan, report, (*issues, *report.issues))
+
+
+def _file_provider(
+    loaded: LoadedStatic, environ: Mapping[str, str], issues: list[Issue]
+) -> tuple[FileProvider | None, Places]:
+    options = loaded.static.providers.file
+    one_file = loaded.config_file or "" if loaded.dynamic_document is not None else ""
+    if options is not None and not (options.filename or options.directory):
+        issues.append(Issue("neither filename nor directory is set", "providers.file"))
+        options = None
+    static_places = FilePlaces(None, environ, loaded.config_file or "")
+    if options is None and not one_file:
+        return None, Places({STATIC: static_places})
+    provider = FileProvider(options, environ=environ, one_file=one_file)
+    return provider, Places({provider.name: FilePlaces(options, environ, one_file), STATIC: static_places})
