@@ -70,7 +70,7 @@ class Services:
             shown["sticky"] = _sticky(options.sticky)
         if options.retry_for > 0:
             shown["retryFor"] = str(options.retry_for)
-        shown["sent"] = {"method": text(request.method), "path": text(request.target)}
+        shown["sent"] = {"method": text(request.method), "path": _target(request)}
         if options.pass_host_header:
             shown["sent"]["host"] = text(request.authority)
         shown["servers"] = servers = [self._server(name, server, status, request) for server in options.servers]
@@ -84,13 +84,19 @@ class Services:
             shown["fenced"] = True
         prefix = urlsplit(server.url).path.rstrip("/") if server.preserve_path else ""
         if prefix:
-            shown["path"] = prefix + text(request.target)
+            shown["path"] = _target(request, prefix)
         if server.url in status:
             shown["status"] = status[server.url]
         left = 0.0 if self._ejected is None else self._ejected.seconds_left(service, server.url)
         if left > 0:
             shown["ejectedFor"] = round(left, 1)
         return shown
+
+
+def _target(request: Request, prefix: str = "") -> str:
+    """As `proxy/forward.py` sends it: a path that a middleware left empty is the root."""
+    path = prefix + text(request.raw_path) or "/"
+    return path if request.query is None else f"{path}?{text(request.query)}"
 
 
 def _is_available(server: Object, *, is_weighted: bool) -> bool:

@@ -21,6 +21,7 @@ class StreamServices:
 
     def tree(self, name: str) -> Object:
         service = self._services[name]
+        shown: Object = {"name": name, "kind": "loadBalancer" if service.weighted is None else "weighted"}
         if name in self._shown:  # two ways lead here: one is told
             return {
                 "name": name,
@@ -30,7 +31,7 @@ class StreamServices:
         self._shown.add(name)
         if service.weighted is not None:
             children = [self.tree(child.name) | {"weight": child.weight} for child in service.weighted.services]
-            return {"name": name, "kind": "weighted", "services": children}
+            return shown | {"services": children}
         info = self._infos.get(name)
         status = {} if info is None else info.server_status
         servers = (
@@ -43,4 +44,4 @@ class StreamServices:
                 for server in service.load_balancer.servers
             ]
         )
-        return {"name": name, "kind": "loadBalancer", "servers": servers}
+        return shown | {"servers": servers}
