@@ -8,9 +8,10 @@ from typing import Any
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.explain.broken import Broken
 from trafficcop.control.explain.connection import connect
-from trafficcop.control.explain.nearest import candidates, elsewhere, similar_hosts
+from trafficcop.control.explain.index import PlanIndex
+from trafficcop.control.explain.nearest import elsewhere, similar_hosts
 from trafficcop.control.explain.question import Question, check, entry_point_of, request_of
-from trafficcop.control.explain.rules import text
+from trafficcop.control.explain.rules import spelled, text
 from trafficcop.control.explain.search import Search
 from trafficcop.control.explain.services import Ejected, Services
 from trafficcop.control.explain.streams import StreamServices
@@ -32,14 +33,16 @@ def explain(
     *,
     is_running: bool = False,
     ejected: Ejected | None = None,
+    index: PlanIndex | None = None,
 ) -> Object:
     """BadQuestion for what is no request. Not to be called where an event loop runs: middlewares need one.
 
-    `is_running`: the report knows how servers are; otherwise it only says that they were never asked.
+    `is_running`: the report knows how servers are; otherwise it only says that they were never asked. `index`: of this
+    plan, from an earlier question.
     """
     check(question)
     entry_point = entry_point_of(question, static)
-    explanation = _Explanation(question, static, plan, report, entry_point, is_running=is_running)
+    explanation = _Explanation(question, static, index or PlanIndex(plan), report, entry_point, is_running=is_running)
     return asyncio.run(explanation.make(ejected))
 
 
@@ -50,7 +53,7 @@ class _Explanation:
         self,
         question: Question,
         static: StaticConfiguration,
-        plan: Plan,
+        index: PlanIndex,
         report: Report,
         entry_point: str,
         *,
@@ -58,7 +61,7 @@ class _Explanation:
     ) -> None:
         self._question = question
         self._static = static
-        self._plan = plan
+        self._index = index
         self._report = report
         self._entry_point = entry_point
         self._is_running = is_running
@@ -68,9 +71,9 @@ class _Explanation:
         }
 
     async def make(self, ejected: Ejected | None) -> Object:
-        shown, plan = self._shown, self._plan
+        shown, plan = self._shown, self._index.plan
         streams = StreamServices(plan.tcp_services, self._report.tcp_services if self._is_running else {})
-        connection = connect(self._question, plan, self._entry_point, streams)
+        connection = connect(self._question, self._index, self._entry_point, streams)
         shown |= connection.shown
         if connection.result is not None:
             return shown | {"result": connection.result}
@@ -84,16 +87,18 @@ class _Explanation:
         broken = Broken(self._report, self._entry_point)
         services = Services(plan, self._report.services if self._is_running else {}, ejected)
         search = Search(plan, broken, request, services, connection.options)
-        found, result = await search.run(candidates(plan, self._entry_point, is_tls=request.peer.is_tls))
+        is_tls = request.peer.is_tls
+        candidates, others = self._index.find(self._entry_point, spelled(request.host), is_tls=is_tls)
+        found, result = await search.run(candidates, others)
         shown |= {"result": result} | found
         return shown if found["router"] is not None else shown | self._nearest(request)
 
     def _nearest(self, request: Request) -> Object:
         """Nobody took it: who nearly would have."""
-        plan, found = self._plan, elsewhere(self._plan, request, self._entry_point)
+        found = elsewhere(self._index, request, self._entry_point)
         if found:
             return {"elsewhere": found}
-        similar = similar_hosts(plan, request)
+        similar = similar_hosts(self._index, request)
         return {"similarHosts": similar} if similar else {}
 
     def _admitted(self) -> tuple[Request | None, Response | None]:

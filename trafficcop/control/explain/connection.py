@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from trafficcop.control.explain.index import PlanIndex
 from trafficcop.control.explain.question import Question
 from trafficcop.control.explain.rules import text_of
 from trafficcop.control.explain.streams import StreamServices
@@ -17,7 +18,7 @@ from trafficcop.router.tcp import TCPRouter
 from trafficcop.rules.tcp_matchers import TCPFacts
 from trafficcop.tls.contexts import ServerOptions
 from trafficcop.tls.store import CertificateStore
-from trafficcop.tls.table import DEFAULT, HostTable
+from trafficcop.tls.table import DEFAULT
 
 Object = dict[str, Any]
 
@@ -34,21 +35,20 @@ class Connection(NamedTuple):
     result: Object | None
 
 
-def connect(question: Question, plan: Plan, entry_point: str, services: StreamServices) -> Connection:
+def connect(question: Question, index: PlanIndex, entry_point: str, services: StreamServices) -> Connection:
     """What the first bytes of the connection lead to."""
-    peer_ip = question.peer_ip
-    has_https = any(router.entry_point == entry_point and router.is_tls for router in plan.routers)
+    plan, peer_ip = index.plan, question.peer_ip
     streams = [router for router in plan.tcp_routers if router.entry_point == entry_point]
     plain = [router for router in streams if not router.is_tls]
     secure = [router for router in streams if router.is_tls]
-    is_immediate = bool(plain) and not secure and not has_https
+    is_immediate = bool(plain) and not secure and not index.has_https(entry_point)
     if is_immediate or not question.is_tls:
         taker = _find(plain, TCPFacts(peer_ip=peer_ip))
         if taker is not None:
             return _taken(taker, {}, services)
     if not question.is_tls:
         return Connection({}, "", None)
-    hosts = _hosts(plan, entry_point, question.server_name)
+    hosts = index.table(entry_point)
     options = hosts.find(question.server_name)
     if options is None:
         taker = _find(secure, TCPFacts(question.server_name, _ALPN, peer_ip))
@@ -83,23 +83,6 @@ def _taken(router: TCPRouterPlan, tls: Object, services: StreamServices) -> Conn
     elif "refused" in tls:
         result = {"kind": "closed", "by": "TLS", "why": tls["refused"]}
     return Connection({"tcpRouter": shown} | ({"tls": tls} if tls else {}), "", result)
-
-
-def _hosts(plan: Plan, entry_point: str, server_name: str) -> HostTable:
-    """The TLS options of the names that matter, filled in the order of `worker/link_tls.py`."""
-    dot = server_name.find(".")
-    wild = "*" + server_name[dot:] if dot >= 0 else ""
-    wanted = {"*", server_name, wild} - {""}
-    table = HostTable()
-    for domain, options in plan.tls.hosts.get(entry_point, {}).items():
-        if domain.rstrip(".") in wanted:
-            table.add((domain,), options)
-    for router in plan.routers:
-        if router.entry_point == entry_point and router.is_tls:
-            domains = [domain for domain in router.domains if domain.rstrip(".") in wanted]
-            if domains or not router.domains:
-                table.add(domains, router.tls_options)
-    return table
 
 
 def _tls(question: Question, plan: Plan, name: str) -> Object:

@@ -8,10 +8,14 @@ from typing import Any
 
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.explain.answer import explain
+from trafficcop.control.explain.index import PlanIndex
 from trafficcop.control.explain.question import Question
 from trafficcop.control.state import State
 from trafficcop.errors import BadQuestion
+from trafficcop.plan.model import Plan
+from trafficcop.plan.report import Report
 
+_KEPT = 60.0  # seconds: people ask a few questions in a row
 _KNOWN = ("url", "method", "headers", "clientIP", "entryPoint")
 
 
@@ -22,15 +26,30 @@ class LiveExplain:
         self._state = state
         self._static = static
         self._turn = asyncio.Lock()
+        self._index: PlanIndex | None = None  # of the plan that was asked about last
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def __call__(self, fields: Mapping[str, object]) -> dict[str, Any]:
         """`fields`: the members of the JSON object that was sent. BadQuestion when they make no request."""
         question = question_of(fields)
+        if self._forgetting is not None:
+            self._forgetting.cancel()
         async with self._turn:
             state = self._state
-            return await asyncio.to_thread(
-                explain, question, self._static, state.plan, state.report, is_running=True, ejected=state.ejections
-            )
+            answer = await asyncio.to_thread(self._answer, question, state.plan, state.report)
+        self._forgetting = asyncio.get_running_loop().call_later(_KEPT, self._forget)
+        return answer
+
+    def _forget(self) -> None:
+        """An index is as large as its plan, which may be an old one by now."""
+        self._index = None
+
+    def _answer(self, question: Question, plan: Plan, report: Report) -> dict[str, Any]:
+        index = self._index
+        if index is None or index.plan is not plan:
+            index = self._index = PlanIndex(plan)
+        ejected = self._state.ejections
+        return explain(question, self._static, plan, report, is_running=True, ejected=ejected, index=index)
 
 
 def question_of(fields: Mapping[str, object]) -> Question:

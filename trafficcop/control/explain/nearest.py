@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from trafficcop.control.explain.rules import may_want, misses, spelled
+from trafficcop.control.explain.index import PlanIndex
+from trafficcop.control.explain.rules import misses, spelled
 from trafficcop.control.explain.search import precedence, shown_router
 from trafficcop.control.names import is_internal
 from trafficcop.http.messages import Request
-from trafficcop.plan.model import Plan, RouterPlan
-from trafficcop.rules.walk import leaves
 
 Object = dict[str, Any]
 
@@ -18,33 +17,26 @@ _SIMILAR = 3
 _SHORTEST = 4  # letters: shorter hosts are all alike
 
 
-def elsewhere(plan: Plan, request: Request, entry_point: str) -> list[Object]:
+def elsewhere(index: PlanIndex, request: Request, entry_point: str) -> list[Object]:
     """Routers that match, but on another entry point, or with TLS, or without."""
-    hosts, is_tls = spelled(request.host), request.peer.is_tls
     found = [
         router
-        for router in plan.routers
-        if (router.entry_point != entry_point or router.is_tls != is_tls)
-        and not is_internal(router.name)
-        and may_want(router.rule, hosts)
-        and not misses(router.rule, request, router.syntax)
+        for router in index.beside(entry_point, spelled(request.host), is_tls=request.peer.is_tls)
+        if not is_internal(router.name) and not misses(router.rule, request, router.syntax)
     ]
     found.sort(key=lambda router: (router.entry_point != entry_point, *precedence(router)))
     return [shown_router(router) | {"entryPoint": router.entry_point, "tls": router.is_tls} for router in found[:_MOST]]
 
 
-def similar_hosts(plan: Plan, request: Request) -> list[str]:
+def similar_hosts(index: PlanIndex, request: Request) -> list[str]:
     """Hosts that rules name, and that this one may be a misspelling of."""
     host = request.host.decode("ascii", "replace")
     found: dict[str, None] = {}
-    for router in plan.routers:
-        for leaf in leaves(router.rule):
-            if leaf.name == "Host" and not leaf.is_negated:
-                for name in leaf.arguments:
-                    if name not in found and _is_near(host, name.lower()):
-                        found[name] = None
-                        if len(found) == _SIMILAR:
-                            return list(found)
+    for name in index.hosts():
+        if _is_near(host, name):
+            found[name] = None
+            if len(found) == _SIMILAR:
+                break
     return list(found)
 
 
@@ -59,8 +51,3 @@ def _is_near(host: str, name: str) -> bool:
     if host[at + 1 :] in (name[at:], name[at + 1 :]) or host[at:] == name[at + 1 :]:
         return True
     return host[at + 2 :] == name[at + 2 :] and host[at : at + 2] == name[at : at + 2][::-1]
-
-
-def candidates(plan: Plan, entry_point: str, *, is_tls: bool) -> list[RouterPlan]:
-    """The routers that are asked at all."""
-    return [router for router in plan.routers if router.entry_point == entry_point and router.is_tls == is_tls]

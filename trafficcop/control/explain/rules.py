@@ -47,15 +47,31 @@ def spelled(host: bytes) -> frozenset[str]:
     return frozenset(spellings)
 
 
-def may_want(node: Node, hosts: Collection[str]) -> bool:
-    """False if the `Host` matchers of a rule alone turn down whoever is called by `hosts`. Made to be fast."""
+def wanted_hosts(node: Node) -> frozenset[str] | None:
+    """What the `Host` matchers of a rule name, in lower case: it turns down all others. None: it may want any host."""
     if isinstance(node, Matcher):
         if node.is_negated or node.name not in _HOSTS:
-            return True
-        return any(argument.lower() in hosts for argument in node.arguments)
+            return None
+        return frozenset([argument.lower() for argument in node.arguments])
     if isinstance(node, And):
-        return all(may_want(operand, hosts) for operand in operands(node, And))
-    return any(may_want(operand, hosts) for operand in operands(node, Or))
+        for operand in operands(node, And):
+            wanted = wanted_hosts(operand)
+            if wanted is not None:
+                return wanted
+        return None
+    every: set[str] = set()
+    for operand in operands(node, Or):
+        wanted = wanted_hosts(operand)
+        if wanted is None:
+            return None
+        every |= wanted
+    return frozenset(every)
+
+
+def may_want(node: Node, hosts: Collection[str]) -> bool:
+    """False if the `Host` matchers of a rule alone turn down whoever is called by `hosts`."""
+    wanted = wanted_hosts(node)
+    return wanted is None or not wanted.isdisjoint(hosts)
 
 
 def written(matcher: Matcher) -> str:

@@ -31,18 +31,11 @@ class Search:
         self._services = services
         self._options = options
 
-    async def run(self, routers: Iterable[RouterPlan], parent: str = "") -> tuple[Object, Object]:
-        """What is to be told of the routers, and what comes of it. `parent`: whose children they are."""
-        hosts = spelled(self._request.host)
-        candidates: list[RouterPlan] = []
-        unlike = 0
-        for router in routers:
-            if may_want(router.rule, hosts):
-                candidates.append(router)
-            else:
-                unlike += 1
+    async def run(self, candidates: Iterable[RouterPlan], others: int, parent: str = "") -> tuple[Object, Object]:
+        """What is to be told of the routers, and what comes of it. `others`: how many more there are that want another
+        host; `parent`: whose children they are."""
         winner, lost = self._judge(sorted(candidates, key=precedence))
-        shown: Object = {"lost": lost[:_LOSERS], "otherHosts": unlike}
+        shown: Object = {"lost": lost[:_LOSERS], "otherHosts": others}
         if len(lost) > _LOSERS:
             shown["more"] = len(lost) - _LOSERS
         broken = self._broken.before(None if winner is None else winner.priority, self._request, parent)
@@ -108,7 +101,10 @@ class Search:
             if path is None:
                 return shown, {"kind": "answer", "status": 400, "by": "router", "name": router.name, "headers": {}}
             self._request.path = path
-            shown["children"], result = await self.run(router.children, router.name)
+            hosts = spelled(self._request.host)
+            children = [child for child in router.children if may_want(child.rule, hosts)]
+            others = len(router.children) - len(children)
+            shown["children"], result = await self.run(children, others, router.name)
             return shown, result
         shown["service"], answer = await self._services.tree(router.service, self._request)
         if answer is not None:
