@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
@@ -115,7 +116,7 @@ class AccessLog:
             self.lost += count
             if not self._is_failing:
                 self._is_failing = True
-                _log.error("cannot write the access log", extra=fields(error=str(error), filePath=self._path))
+                _log.error("cannot write the access log %s: %s", self._path or "on stdout", error.strerror)
         else:
             self._is_failing = False
 
@@ -127,7 +128,7 @@ class AccessLog:
         try:
             descriptor = open_file(self._path)
         except OSError as error:
-            _log.error("cannot open the access log again", extra=fields(error=str(error), filePath=self._path))
+            _log.error("cannot open the access log %s again: %s", self._path, error.strerror)
             return
         os.close(self._descriptor)
         self._descriptor = descriptor
@@ -141,7 +142,10 @@ class AccessLog:
 
 def open_file(path: str) -> int:
     """Open a log for appending; its directories are made when they are missing."""
-    Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from error
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o664)
 
 

@@ -72,7 +72,8 @@ class Runtime:
         try:
             return AccessLog(config, schedule=asyncio.get_running_loop().call_later, place=place, places=places)
         except OSError as error:
-            _log.error("cannot open the access log %s: %s", config.file_path, error.strerror)
+            if place == 0:  # once is enough for all that share it
+                _log.error("cannot open the access log %s: %s", config.file_path, error.strerror)
             return None
 
     @property
