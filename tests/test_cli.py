@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import re
 import subprocess
@@ -220,3 +221,22 @@ def test_version_needs_none_of_the_heavy_modules():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_validate_as_json_and_strictly(tmp_path: Path):
+    (tmp_path / "t.yml").write_text(GOOD)
+    done = run("--validate", "--format", "json", "--strict", "-c", "t.yml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert json.loads(done.stdout)["summary"]["valid"] is True
+    (tmp_path / "t.yml").write_text(GOOD.replace("Host(", "Hst("))
+    done = run("--validate", "--format=json", "--strict", "-c", "t.yml", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads(done.stdout)["errors"][0]["path"] == "http.routers.r.rule"
+
+
+@pytest.mark.parametrize("words", [("--format", "yaml"), ("--format=",), ("--format",)])
+def test_a_format_that_is_not_known(tmp_path: Path, words: tuple[str, ...]):
+    (tmp_path / "t.yml").write_text(GOOD)
+    done = run("--validate", "-c", "t.yml", *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"--format: '(yaml)?' is not known: use text or json\n", done.stderr)

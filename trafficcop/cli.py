@@ -18,6 +18,7 @@ _HELP = frozenset(("-h", "-help", "--help"))
 _VALIDATE = frozenset(("-validate", "--validate", "-validate=true", "--validate=true"))
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 _HEALTH_SECONDS = 5.0
+_STRICT = "--strict"
 
 USAGE = """\
 trafficcop routes traffic by a Traefik configuration.
@@ -32,7 +33,9 @@ Commands:
 
 Flags of our own:
   -c, --config, --configFile FILE  the static configuration; dynamic sections may stand in the same file
-  --validate                       check the configuration, static and dynamic, and exit
+  --validate                       check the configuration, static and dynamic, and exit: 0 it is valid, 1 it is not
+      --strict                     exit with 2 if it is valid, but there are warnings
+      --format text|json           how to tell
   -h, --help                       print this
 
 The static configuration comes from a file, else from flags, else from variables (TRAEFIK_… or TRAFFICCOP_…).
@@ -127,16 +130,39 @@ def _explain(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     return command.run(arguments, environ, sys.stdout)
 
 
-def _validate(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+def _validate(arguments: list[str], environ: Mapping[str, str]) -> int:
     from trafficcop.control.validate import validate
 
+    is_strict = _STRICT in arguments
+    arguments = [word for word in arguments if word != _STRICT]
+    form = _take_format(arguments, ("text", "json"))
+    if not form:
+        return 1
     verdict = validate(arguments, environ)
-    for issue in verdict.errors:
-        print(_line(str(issue)), file=sys.stderr)
-    for issue in verdict.warnings:
-        print(f"warning: {_line(str(issue))}", file=sys.stderr)
-    print(verdict.summary())
-    return 0 if verdict.is_valid else 1
+    if form == "json":
+        print(verdict.json())
+    else:
+        for line in verdict.lines():
+            print(line, file=sys.stderr)
+        print(verdict.summary())
+    return verdict.exit_code(is_strict=is_strict)
+
+
+def _take_format(arguments: list[str], known: Sequence[str]) -> str:
+    """The value of `--format`, which is taken out; the first one known by default, "" for one that is not known."""
+    form = known[0]
+    for index, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name not in ("-format", "--format"):
+            continue
+        end = index + (1 if equals else 2)
+        form = value if equals else "".join(arguments[index + 1 : end])
+        del arguments[index:end]
+        break
+    if form in known:
+        return form
+    print(f"--format: {form!r} is not known: use {' or '.join(known)}", file=sys.stderr)
+    return ""
 
 
 def _line(text: str) -> str:

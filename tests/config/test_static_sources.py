@@ -111,7 +111,6 @@ foo: bar
             "a.yml:6:1: api: expected a section with options, or true or false, not 'maybe'",
             "a.yml:8:22: providers.docker.swarmMode: removed: use `providers.swarm`",
             "a.yml:8:40: providers.file: an empty section has no meaning here: give it options or remove it",
-            "a.yml:9:1: core: deprecated",
             "a.yml:9:1: core: an empty section has no meaning here: give it options or remove it",
             "a.yml:2:3: entryPoints.web.address: an entry point needs an address such as :80",
             f"a.yml:4:11: entryPoints.other.address: {sctp}",

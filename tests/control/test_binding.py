@@ -172,7 +172,7 @@ def test_a_template_of_the_old_syntax_is_worth_a_warning():
     (warning,) = [str(issue) for issue in report.issues if issue.is_warning]
     assert warning.startswith("dynamic.yml:1:22: http.routers.r.rule: HostRegexp: {sub:[a-z]+} is a template of the v2")
     _, report = compiled(text % ", ruleSyntax: v2")
-    assert [issue.message for issue in report.issues] == ["deprecated"]
+    assert [issue.message for issue in report.issues] == ["deprecated: write the rule in the v3 syntax"]
 
 
 def test_an_unknown_entry_point_is_told_where_it_stands_beside_one_with_a_model():

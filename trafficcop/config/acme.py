@@ -21,8 +21,8 @@ class Propagation:
 class DNSChallenge:
     """`certificatesResolvers.acme.dnsChallenge`."""
 
-    delay_before_check: Duration = option(Duration.of("0s"), deprecated="deprecated")
-    disable_propagation_check: bool = option(False, deprecated="deprecated")
+    delay_before_check: Duration = option(Duration.of("0s"), deprecated="use propagation.delayBeforeChecks")
+    disable_propagation_check: bool = option(False, deprecated="use propagation.disableChecks")
     propagation: Propagation | None = option(None, may_be_empty=True)
     provider: str = ""
     resolvers: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from trafficcop.config.document import Decoded, Document
 from trafficcop.config.dynamic import DynamicConfiguration
-from trafficcop.config.removed import removal_advice
+from trafficcop.config.removed import advice_of_v1, removal_advice
 from trafficcop.config.sections import ABSENT, Findings, KeyPath, Reader, section_reader, suggestion, value_reader
 from trafficcop.config.shape import Kind, Option, Shape, options_by_key, options_of
 from trafficcop.config.static import StaticConfiguration
@@ -38,7 +38,7 @@ def decode_static(given: Document | Mapping[str, Any]) -> Decoded[StaticConfigur
         elif advice:
             findings.error((str(key),), advice)
         elif lowered not in DYNAMIC_KEYS and not str(key).startswith(("x-", ".")):
-            near = suggestion(str(key), [option.key for option in known.values()])
+            near = advice_of_v1(str(key)) or suggestion(str(key), [option.key for option in known.values()])
             findings.warn((str(key),), f"unknown option, ignored{near}")
     value = section_reader(StaticConfiguration).build(sections, (), findings)
     return Decoded(cast("StaticConfiguration", value), findings.issues(document))

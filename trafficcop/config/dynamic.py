@@ -45,7 +45,7 @@ class Router:
     priority: int = 0
     responding_timeouts: RouterTimeouts | None = None  # ours
     rule: str = ""
-    rule_syntax: str = option("", deprecated="deprecated")
+    rule_syntax: str = option("", deprecated="write the rule in the v3 syntax")
     service: str = ""
     tls: RouterTLS | None = option(None, may_be_empty=True)
 

@@ -74,7 +74,7 @@ class Compress:
 class ContentType:
     """`http.middlewares.contentType`."""
 
-    auto_detect: bool | None = option(None, deprecated="deprecated")
+    auto_detect: bool | None = option(None, deprecated="remove it, the middleware alone switches detection on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ForwardAuthTLS:
     """`http.middlewares.forwardAuth.tls`."""
 
     ca: str = ""
-    ca_optional: bool | None = option(None, deprecated="no effect")
+    ca_optional: bool | None = option(None, deprecated="no effect, remove it")
     cert: str = ""
     insecure_skip_verify: bool = False
     key: str = ""
@@ -141,7 +141,7 @@ class ForwardAuth:
     preserve_location_header: bool = False
     preserve_request_method: bool = False
     tls: ForwardAuthTLS | None = None
-    trust_forward_header: bool | None = option(None, deprecated="deprecated")
+    trust_forward_header: bool | None = option(None, deprecated="use entryPoints.<name>.forwardedHeaders")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +180,11 @@ class Headers:
     permissions_policy: str = ""
     public_key: str = ""
     referrer_policy: str = ""
-    ssl_force_host: bool | None = option(None, deprecated="no effect")
-    ssl_host: str = option("", deprecated="no effect")
+    ssl_force_host: bool | None = option(None, deprecated="no effect, use redirectRegex")
+    ssl_host: str = option("", deprecated="no effect, use redirectRegex")
     ssl_proxy_headers: Mapping[str, str] = mapping()
-    ssl_redirect: bool | None = option(None, deprecated="no effect")
-    ssl_temporary_redirect: bool | None = option(None, deprecated="no effect")
+    ssl_redirect: bool | None = option(None, deprecated="no effect, use redirectScheme")
+    ssl_temporary_redirect: bool | None = option(None, deprecated="no effect, use redirectScheme")
     sts_include_subdomains: bool = False
     sts_preload: bool = False
     sts_seconds: int | None = None
@@ -221,8 +221,8 @@ class IPAllowList:
 class IPWhiteList:
     """`http.middlewares.ipWhiteList`."""
 
-    ip_strategy: IPStrategy | None = option(None, may_be_empty=True, deprecated="use ipAllowList")
-    source_range: tuple[str, ...] = option((), deprecated="use ipAllowList")
+    ip_strategy: IPStrategy | None = option(None, may_be_empty=True)
+    source_range: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +352,7 @@ class Retry:
 class StripPrefix:
     """`http.middlewares.stripPrefix`."""
 
-    force_slash: bool | None = option(None, deprecated="deprecated")
+    force_slash: bool | None = option(None, deprecated="remove it, the next major version has it no more")
     prefixes: tuple[str, ...] = ()
 
 

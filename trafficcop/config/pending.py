@@ -29,8 +29,6 @@ PENDING_STATIC: dict[str, str] = {
     "experimental.abortOnPluginFailure": "plugins",
     "experimental.fastProxy": "another client for servers; there is only one here",
     "experimental.knative": "Knative",
-    "experimental.kubernetesGateway": "Kubernetes",
-    "experimental.kubernetesIngressNGINX": "Kubernetes",
     "experimental.localPlugins": "plugins",
     "experimental.otlplogs": "export of logs",
     "experimental.plugins": "plugins",

@@ -30,7 +30,7 @@ class API:
 class Core:
     """`core`."""
 
-    default_rule_syntax: str = option("v3", deprecated="deprecated")
+    default_rule_syntax: str = option("v3", deprecated="write rules in the v3 syntax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,12 @@ class Experimental:
     abort_on_plugin_failure: bool = False
     fast_proxy: FastProxy | None = option(None, may_be_empty=True)
     knative: bool = False
-    kubernetes_gateway: bool = option(False, deprecated="deprecated")
-    kubernetes_ingress_nginx: bool = option(False, key="kubernetesIngressNGINX", deprecated="deprecated")
+    kubernetes_gateway: bool = option(False, deprecated="no effect, remove it: providers.kubernetesGateway is enough")
+    kubernetes_ingress_nginx: bool = option(
+        False,
+        key="kubernetesIngressNGINX",
+        deprecated="no effect, remove it: providers.kubernetesIngressNGINX is enough",
+    )
     local_plugins: Mapping[str, LocalPlugin] = mapping()
     otlplogs: bool = False
     plugins: Mapping[str, Plugin] = mapping()
@@ -168,7 +172,7 @@ class StaticConfiguration:
     access_log: AccessLog | None = option(None, may_be_empty=True)
     api: API | None = option(None, may_be_empty=True)
     certificates_resolvers: Mapping[str, CertificatesResolver] = mapping()
-    core: Core | None = option(None, deprecated="deprecated")
+    core: Core | None = None
     entry_points: Mapping[str, EntryPoint] = mapping()
     experimental: Experimental | None = None
     global_: Global = present(Global)

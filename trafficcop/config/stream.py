@@ -30,7 +30,7 @@ class TCPIPAllowList:
 class TCPIPWhiteList:
     """`tcp.middlewares.ipWhiteList`."""
 
-    source_range: tuple[str, ...] = option((), deprecated="use ipAllowList")
+    source_range: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class TCPRouter:
     middlewares: tuple[str, ...] = ()
     priority: int = 0
     rule: str = ""
-    rule_syntax: str = option("", deprecated="deprecated")
+    rule_syntax: str = option("", deprecated="write the rule in the v3 syntax")
     service: str = ""
     tls: TCPRouterTLS | None = option(None, may_be_empty=True)
 

@@ -71,7 +71,7 @@ class TLSOptions:
     disable_session_tickets: bool = False
     max_version: str = ""
     min_version: str = ""
-    prefer_server_cipher_suites: bool | None = option(None, deprecated="no effect")
+    prefer_server_cipher_suites: bool | None = option(None, deprecated="no effect, remove it")
     sni_strict: bool = False
 
 

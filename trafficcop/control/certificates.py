@@ -9,7 +9,7 @@ from trafficcop.config.scalars import FileOrContent
 from trafficcop.config.tls import TLSOptions
 from trafficcop.control.ledger import dotted
 from trafficcop.control.merge import DEFAULT, Merged
-from trafficcop.control.pairs import PairBook, read_given, reason
+from trafficcop.control.pairs import Pair, PairBook, read_given, reason
 from trafficcop.control.places import Places
 from trafficcop.errors import Issue
 from trafficcop.tls.contexts import Certificate, ServerOptions
@@ -41,6 +41,7 @@ class CertificateChecks:
         self.is_default_broken = False
         self.good: dict[str, ServerOptions] = {}
         self.errors: dict[str, str] = {}
+        self.read: list[tuple[str, tuple[str | int, ...], Pair]] = []  # the provider, where, and what was there
         self._merged = merged
         self._places = places
         self.pairs = pairs
@@ -131,6 +132,7 @@ class CertificateChecks:
     ) -> Certificate | None:
         """What is at `path`, None when it cannot be used: that is told."""
         pair = self.pairs.load(cert, key)
+        self.read.append((provider, path, pair))
         for option, error in pair.errors:
             self.tell(provider, (*path, option), error)
         if pair.expires is not None and pair.expires < datetime.datetime.now(datetime.UTC):

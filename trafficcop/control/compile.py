@@ -78,7 +78,7 @@ def begin(
 class Compilation:
     """What its stages share. Each returns the plan it was given with its own part added.
 
-    `books`, `merged` and `ledger` are for who wants to know more than the outcome: `--validate`.
+    `books`, `merged`, `ledger` and `certificates` are for who wants to know more than the outcome: `--validate`.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Compilation:
         self.merged = merged
         self._rules = rules
         self.ledger = ledger
-        self._certificates = certificates
+        self.certificates = certificates
         self._entry_points = read_entry_points(static)
         self._has_spiffe = static.spiffe is not None
         self._ranks = Ranks(static.providers.precedence)
@@ -108,11 +108,11 @@ class Compilation:
         plan = self._udp(plan)
         plan = self._tls(plan, generate)
         outcome = report(self.books, self.ledger.issues, plan.services)
-        return plan, replace(outcome, certificates=self._certificates.chains())
+        return plan, replace(outcome, certificates=self.certificates.chains())
 
     def _transports(self, plan: Plan) -> Plan:
         """How servers are connected to; with them everything that is read as a certificate has been read."""
-        certificates, has_spiffe = self._certificates, self._has_spiffe
+        certificates, has_spiffe = self.certificates, self._has_spiffe
         merged, pairs = self.merged, certificates.pairs
         plan = replace(
             plan,
@@ -128,7 +128,7 @@ class Compilation:
         services = Services(books.services, self.merged.transports, internal_services(self._static), ledger, stack)
         middlewares = Middlewares(books.middlewares, services, ledger, stack)
         grow(books.routers, ledger)
-        options = self._certificates.errors
+        options = self.certificates.errors
         routers = Routers(self._entry_points, services, middlewares, options, self._ranks, self._rules, ledger)
         plans = tuple(routers.compile(books.routers))
         # What the checks of unused objects below still find is told, and not served.
@@ -141,7 +141,7 @@ class Compilation:
         books = self.books
         objects = TCPObjects(books.tcp_routers, books.tcp_services, books.tcp_middlewares, self.merged.tcp_transports)
         compiler = TCPCompiler(objects, self._entry_points, self._rules, self.ledger, self._ranks)
-        tcp = compiler.compile(self._certificates.errors, has_spiffe=self._has_spiffe)
+        tcp = compiler.compile(self.certificates.errors, has_spiffe=self._has_spiffe)
         return replace(plan, tcp_routers=tcp.routers, tcp_services=tcp.services, tcp_middlewares=tcp.middlewares)
 
     def _udp(self, plan: Plan) -> Plan:
@@ -152,7 +152,7 @@ class Compilation:
 
     def _tls(self, plan: Plan, generate: Callable[[], Certificate] | None) -> Plan:
         """After the routers, which say what names are served and how."""
-        certificates = self._certificates
+        certificates = self.certificates
         has_tls = any(router.is_tls for router in plan.routers) or any(
             router.tls for router in self.merged.tcp_routers.values()
         )

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static_sources import LoadedStatic, load_static
-from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.control.compile import Compilation, begin
 from trafficcop.control.file_places import FilePlaces
+from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import STATIC, Places
+from trafficcop.control.rule_book import RuleBook
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
@@ -22,6 +24,7 @@ class Offline:
 
     loaded: LoadedStatic
     configurations: Mapping[str, DynamicConfiguration]
+    compilation: Compilation
     plan: Plan
     report: Report
     issues: tuple[Issue, ...]
@@ -38,8 +41,9 @@ def read_configuration(argv: Sequence[str], environ: Mapping[str, str]) -> Offli
         message = provider.load()
         configurations[message.provider] = message.configuration
         told = message.issues
-    plan, report = compile(loaded.static, configurations, told, places)
-    return Offline(loaded, configurations, plan, report, (*issues, *report.issues))
+    compilation = begin(loaded.static, configurations, told, places, RuleBook(), PairBook())
+    plan, report = compilation.outcome(None)
+    return Offline(loaded, configurations, compilation, plan, report, (*issues, *report.issues))
 
 
 def _file_provider(

@@ -20,11 +20,12 @@ _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", r
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What became of a certificate and its key. `errors` and `warnings`: (option, what is wrong with it)."""
+    """What became of a certificate and its key. `errors`: (option, what is wrong with it)."""
 
     certificate: Certificate | None
     errors: tuple[tuple[str, str], ...] = ()
     expires: datetime.datetime | None = None
+    begins: datetime.datetime | None = None
 
 
 class PairBook:
@@ -90,7 +91,7 @@ def _parse(
     if errors or leaf is None:
         return Pair(None, tuple(errors))
     certificate = Certificate(digest, b"\n".join(_CHAIN.findall(chain)) + b"\n", private + b"\n", names_of(leaf))
-    return Pair(certificate, expires=leaf.not_valid_after_utc)
+    return Pair(certificate, expires=leaf.not_valid_after_utc, begins=leaf.not_valid_before_utc)
 
 
 def names_of(leaf: x509.Certificate) -> tuple[str, ...]:

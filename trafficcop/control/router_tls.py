@@ -29,7 +29,7 @@ def settle(entries: dict[str, RouterEntry], rules: RuleBook, ledger: Ledger) -> 
     """The routers with their options and domains. One that is in conflict on an entry point gets a copy for it, with
     the default options."""
     wanted: dict[str, dict[str, dict[str, list[str]]]] = {}  # entry point → domain → options → routers
-    conflicts: dict[str, set[str]] = {}  # router → entry points
+    conflicts: dict[str, dict[str, str]] = {}  # router → entry point → with whom
     for name, entry in entries.items():
         if entry.tls is None or entry.parents:
             continue
@@ -39,21 +39,30 @@ def settle(entries: dict[str, RouterEntry], rules: RuleBook, ledger: Ledger) -> 
         entry.domains, entry.options = found, options_name(entry)
         for entry_point in entry.entry_points:
             if not found and entry.options != DEFAULT:
-                conflicts.setdefault(name, set()).add(entry_point)
+                conflicts.setdefault(name, {})[entry_point] = ""
             by_domain = wanted.setdefault(entry_point, {})
             for domain in found:
                 by_domain.setdefault(domain, {}).setdefault(entry.options, []).append(name)
     for entry_point, by_domain in wanted.items():
-        for by_options in by_domain.values():
+        for domain, by_options in by_domain.items():
             if len(by_options) > 1:
-                for names in by_options.values():
-                    for name in names:
-                        conflicts.setdefault(name, set()).add(entry_point)
+                _set_against(by_options, domain, entry_point, conflicts)
     if not conflicts:
         return entries
     for entry in entries.values():
         entry.parents = tuple(name for parent in entry.parents for name in _names_of(parent, entries, conflicts))
     return {entry.name: entry for given in entries.values() for entry in _split(given, conflicts, ledger)}
+
+
+def _set_against(
+    by_options: Mapping[str, list[str]], domain: str, entry_point: str, conflicts: dict[str, dict[str, str]]
+) -> None:
+    """Note for each router with whom it disagrees about a domain; the first disagreement is enough."""
+    for options, names in by_options.items():
+        other, rivals = next((other, names) for other, names in by_options.items() if other != options)
+        text = f" ({domain} on {entry_point}: {rivals[0]} wants the options {other}, this one {options})"
+        for name in names:
+            conflicts.setdefault(name, {}).setdefault(entry_point, text)
 
 
 def _names_of(name: str, entries: Mapping[str, RouterEntry], conflicts: Mapping[str, Collection[str]]) -> Iterable[str]:
@@ -72,7 +81,7 @@ def _domains(entry: RouterEntry, rules: RuleBook) -> tuple[str, ...] | None:
         return None
 
 
-def _split(entry: RouterEntry, conflicts: Mapping[str, Collection[str]], ledger: Ledger) -> Iterable[RouterEntry]:
+def _split(entry: RouterEntry, conflicts: Mapping[str, Mapping[str, str]], ledger: Ledger) -> Iterable[RouterEntry]:
     lost = conflicts.get(entry.name)
     if lost is None:
         yield entry
@@ -81,7 +90,7 @@ def _split(entry: RouterEntry, conflicts: Mapping[str, Collection[str]], ledger:
         text = CONFLICT
     else:
         text = f"no domain found in rule {entry.config.rule}, the TLS option {entry.options} cannot be applied"
-    ledger.tell(entry, text, "tls", "options", is_warning=True)
+    ledger.tell(entry, text + next(iter(lost.values())), "tls", "options", is_warning=True)
     for entry_point in entry.entry_points:
         if entry_point in lost:
             yield _copy(entry, entry_point, text)

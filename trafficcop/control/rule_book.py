@@ -37,7 +37,7 @@ class RuleBook:
 
     def hints(self, rule: str, kind: Kind, syntax: Syntax) -> tuple[str, ...]:
         """Warnings about a rule that `parse` has returned."""
-        node = self._current[rule, kind, syntax] if "{" in rule else None
+        node = self._current[rule, kind, syntax] if "{" in rule or "=" in rule else None
         return () if node is None or isinstance(node, RuleError) else hints(node, syntax)
 
 

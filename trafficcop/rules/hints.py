@@ -19,13 +19,18 @@ _V3_FORMS = {
 
 
 def hints(node: Node, syntax: str) -> tuple[str, ...]:
-    """Warnings about a rule: templates of the v2 syntax, which are literal text in v3 and match next to nothing."""
+    """Warnings about a rule: forms of the v2 syntax, which mean something else in v3 and match next to nothing."""
     if syntax == "v2":
         return ()
     found = []
     for leaf in leaves(node):
-        template = _TEMPLATE.search(leaf.arguments[0])
-        if template is not None and leaf.name in _V3_FORMS:
+        first = leaf.arguments[0]
+        template = _TEMPLATE.search(first)
+        if leaf.name == "Query" and len(leaf.arguments) == 1 and "=" in first:
+            key, _, value = first.partition("=")
+            wanted = f"Query(`{key}`, `{value}`)" if value else f"Query(`{key}`)"
+            found.append(f"Query: `{first}` is the v2 syntax and a mere key in v3: write {wanted}")
+        elif template is not None and leaf.name in _V3_FORMS:
             found.append(
                 f"{leaf.name}: {template[0]} is a template of the v2 syntax and literal text in v3: set"
                 " `ruleSyntax: v2` on the router (or `core.defaultRuleSyntax: v2`),"

@@ -18,23 +18,29 @@ def compile_template(
     template: str, default: str, matcher: str, argument: int, *, prefix: str = "^", suffix: str = "$"
 ) -> Pattern:
     """What stands in braces is an expression (or the default one), all else is literal."""
+    text = template_text(template, default, matcher, argument, prefix=prefix, suffix=suffix)
+    return pattern(text, matcher, argument)
+
+
+def template_text(template: str, default: str, matcher: str, argument: int, *, prefix: str, suffix: str) -> str:
+    """The regular expression that a template stands for."""
     pieces = [prefix]
     end = 0
-    for number, (start, stop) in enumerate(_groups(template, argument)):
+    for start, stop in _groups(template, argument):
         name, colon, expression = template[start + 1 : stop - 1].partition(":")
         if not name or (colon and not expression):
             raise RuleError(f"missing name or pattern in {template[start:stop]!r}", argument=argument)
         pieces.append(_quote(template[end:start]))
-        pieces.append(f"(?P<v{number}>{expression if colon else default})")
+        pieces.append(f"({expression if colon else default})")
         end = stop
     pieces.append(_quote(template[end:]))
-    return pattern("".join(pieces) + suffix, matcher, argument)
+    return "".join(pieces) + suffix
 
 
 def _quote(literal: str) -> str:
     import re2
 
-    return str(re2.escape(literal))
+    return str(re2.escape(literal)).replace("\\/", "/")
 
 
 def _groups(template: str, argument: int) -> list[tuple[int, int]]:
