@@ -12,6 +12,7 @@ from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.h1_decoder import UNHEARD, Decoder
 from trafficcop.http.h1_fields import FieldBlock, read_fields
 from trafficcop.http.h1_memo import known_response, remember_response
+from trafficcop.http.h1_repair import is_repairable, repaired
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
 
@@ -28,6 +29,7 @@ class ResponseDecoder(Decoder):
     _is_over: bool = True
     is_reusable: bool = False
     tunnel_bytes: bytes | None = None
+    _is_broken: bool = False  # the head being read is one that must be repaired
     _too_large: Kind = Kind.BAD_RESPONSE
     _malformed: Kind = Kind.BAD_RESPONSE
 
@@ -72,11 +74,28 @@ class ResponseDecoder(Decoder):
         return b""
 
     def _is_patient(self, complaint: str, head: bytes) -> bool:
+        if not self._is_broken and is_repairable(complaint):
+            self._is_broken = self._is_spent = True
+            return True
         if self._has_bare_lf or "CR" not in complaint:
             return False
         # Some old servers end their lines with a bare LF: from here on this connection is read so.
         self._has_bare_lf = self._is_spent = True
         return True
+
+    def _judge(self, piece: bytes, before: list[bytes]) -> None:
+        if not self._is_broken:
+            super()._judge(piece, before)
+
+    def _take_late_head(self, head: bytes) -> None:
+        if not self._is_broken:
+            self._take_head(head)
+            return
+        head = repaired(head)
+        super()._judge(head, [])  # with no more patience
+        self._is_broken = False
+        self._take_head(head)
+        self.is_reusable = False  # RFC 9112 §6.3: who says such things may mean something else by them
 
     def _take_head(self, head: bytes) -> None:
         if self._has_bare_lf:

@@ -1,0 +1,48 @@
+"""Heads of answers that llhttp refuses and that can be understood in one way only, put into the form it takes.
+
+RFC 9112 asks a proxy to unfold lines (§5.2), to take one length that is said several times (§6.3) and to drop a length
+beside chunks (§6.1); Traefik's `net/http` does the same. Requests are never repaired.
+"""
+
+from __future__ import annotations
+
+import re
+
+from trafficcop.errors import Kind, ProxyError
+
+_COMPLAINTS = frozenset(
+    (
+        "Unexpected whitespace after header value",
+        "Invalid header value char",  # also: a line that is empty and goes on in the next
+        "Duplicate Content-Length",
+        "Invalid character in Content-Length",
+        "Content-Length can't be present with Transfer-Encoding",
+        "Transfer-Encoding can't be present with Content-Length",
+    )
+)
+_FOLD = re.compile(rb"[ \t]*(?:\r?\n[ \t]+)+")
+_LINE_BREAK = re.compile(rb"\r?\n")
+
+
+def is_repairable(complaint: str) -> bool:
+    """Whether `repaired` may help against what llhttp says."""
+    return complaint in _COMPLAINTS
+
+
+def repaired(head: bytes) -> bytes:
+    """A whole head that means the same; the parser judges it again. ProxyError: it says two lengths."""
+    lines = _LINE_BREAK.split(_FOLD.sub(b" ", head))
+    names = [line.partition(b":")[0].lower() for line in lines]
+    is_chunked = b"transfer-encoding" in names
+    lengths = {
+        value.strip(b" \t")
+        for line, name in zip(lines, names, strict=True)
+        if name == b"content-length"
+        for value in line.partition(b":")[2].split(b",")
+    }
+    if len(lengths) > 1:
+        raise ProxyError(Kind.BAD_RESPONSE, "more than one Content-Length")
+    kept = [line for line, name in zip(lines, names, strict=True) if name != b"content-length"]
+    if lengths and not is_chunked:
+        kept.insert(1, b"Content-Length: " + lengths.pop())
+    return b"\r\n".join(kept)
