@@ -91,8 +91,11 @@ async def backend(answer: Answer, seen: Seen | None = None, tls: ssl.SSLContext 
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.sleep(0)  # who has just been accepted is served in the next turn
         for writer in writers:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         await server.wait_closed()
 
 
