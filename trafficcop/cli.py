@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from trafficcop import __version__
+from trafficcop.config.own_flags import BadFlagError
 
 ROOT_NAMES = ("trafficcop", "traefik")
 _HELP = frozenset(("-h", "-help", "--help"))
 _VALIDATE = frozenset(("-validate", "--validate", "-validate=true", "--validate=true"))
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 _HEALTH_SECONDS = 5.0
-_STRICT = "--strict"
 
 USAGE = """\
 trafficcop routes traffic by a Traefik configuration.
@@ -29,6 +29,7 @@ Commands:
   version      print the version
   healthcheck  ask a running instance for its health (needs `ping`)
   explain      say which router takes a request, and why (--url https://host/path)
+  config       print the static configuration as it acts, with the source of each value
   whoami       serve a page that says what was asked, to route to while trying things (--port N)
 
 Flags of our own:
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
     try:
         return _run(command, arguments[1:] if command else arguments, os.environ)
+    except BadFlagError as error:
+        print(error, file=sys.stderr)
+        return 1
     except BrokenPipeError:  # `trafficcop --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -62,6 +66,8 @@ def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
         return whoami.main(arguments)
     if command == "explain":
         return _explain(arguments, environ)
+    if command == "config":
+        return _show(arguments, environ)
     if command in ("", "healthcheck", "version") and not _HELP.isdisjoint(arguments):
         return _print_help()
     if command == "version":
@@ -131,13 +137,11 @@ def _explain(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _validate(arguments: list[str], environ: Mapping[str, str]) -> int:
+    from trafficcop.config.own_flags import take_choice, take_switch
     from trafficcop.control.validate import validate
 
-    is_strict = _STRICT in arguments
-    arguments = [word for word in arguments if word != _STRICT]
-    form = _take_format(arguments, ("text", "json"))
-    if not form:
-        return 1
+    is_strict = take_switch(arguments, "strict")
+    form = take_choice(arguments, "format", ("text", "json"))
     verdict = validate(arguments, environ)
     if form == "json":
         print(verdict.json())
@@ -148,21 +152,13 @@ def _validate(arguments: list[str], environ: Mapping[str, str]) -> int:
     return verdict.exit_code(is_strict=is_strict)
 
 
-def _take_format(arguments: list[str], known: Sequence[str]) -> str:
-    """The value of `--format`, which is taken out; the first one known by default, "" for one that is not known."""
-    form = known[0]
-    for index, word in enumerate(arguments):
-        name, equals, value = word.partition("=")
-        if name not in ("-format", "--format"):
-            continue
-        end = index + (1 if equals else 2)
-        form = value if equals else "".join(arguments[index + 1 : end])
-        del arguments[index:end]
-        break
-    if form in known:
-        return form
-    print(f"--format: {form!r} is not known: use {' or '.join(known)}", file=sys.stderr)
-    return ""
+def _show(arguments: list[str], environ: Mapping[str, str]) -> int:
+    from trafficcop.config import show
+
+    if not _HELP.isdisjoint(arguments):
+        print(show.USAGE, end="")
+        return 0
+    return show.run(arguments, environ, sys.stdout, sys.stderr)
 
 
 def _line(text: str) -> str:

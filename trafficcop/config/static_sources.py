@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from trafficcop.config.check_static import check_static
 from trafficcop.config.decode import DYNAMIC_KEYS, decode_static
@@ -33,13 +34,14 @@ class LoadedStatic:
     """The static configuration as it acts, and what came with it.
 
     `dynamic_document`: the sections `http`, `tcp`, `udp` and `tls` that stood in the same file, if any.
-    `config_file`: the file it was read from; None for flags, variables and nothing at all.
+    `config_file`: the file it was read from; None for flags, variables and nothing at all. `document`: what was given.
     """
 
     static: StaticConfiguration
     dynamic_document: Document | None = None
     config_file: str | None = None
     issues: tuple[Issue, ...] = ()
+    document: Document | None = None
 
     @property
     def errors(self) -> tuple[Issue, ...]:
@@ -93,7 +95,7 @@ def _unused(arguments: Arguments, path: str) -> tuple[Issue, ...]:
 
 
 def _with_issues(loaded: LoadedStatic, issues: tuple[Issue, ...]) -> LoadedStatic:
-    return LoadedStatic(loaded.static, loaded.dynamic_document, loaded.config_file, (*issues, *loaded.issues))
+    return replace(loaded, issues=(*issues, *loaded.issues))
 
 
 def _load_config_file(path: str, *, is_named: bool) -> LoadedStatic:
@@ -109,7 +111,7 @@ def _load_config_file(path: str, *, is_named: bool) -> LoadedStatic:
     elif not dynamic and not any(str(key).lower() in options_by_key(StaticConfiguration) for key in document.data):
         issues = (*issues, Issue(f"the file holds no known option{_nearest(document)}", position=Position(path)))
     dynamic_document = Document(dynamic, document.source, document.locate) if dynamic else None
-    return LoadedStatic(loaded.static, dynamic_document, path, issues)
+    return LoadedStatic(loaded.static, dynamic_document, path, issues, document)
 
 
 def _nearest(document: Document) -> str:
@@ -124,7 +126,7 @@ def _loaded(document: Document) -> LoadedStatic:
     # A check on top of a broken section would complain about the default that stands in for it.
     broken = {issue.path for issue in decoded.issues if not issue.is_warning}
     checks = (issue for issue in check_static(decoded.value, document.locate) if not _is_below(issue.path, broken))
-    return LoadedStatic(static, issues=(*decoded.issues, *checks))
+    return LoadedStatic(static, issues=(*decoded.issues, *checks), document=document)
 
 
 def _is_below(path: str, broken: set[str]) -> bool:
