@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from trafficcop.admin.dashboard import Dashboard, is_stripped
+from trafficcop.admin.debug import PREFIX, Debug, Profiler
 from trafficcop.admin.explain import Explain, explained
 from trafficcop.admin.state_view import StateView
 from trafficcop.admin.views import Views
@@ -25,16 +26,21 @@ View = Callable[[Request], Response]
 ItemView = Callable[[Request, str], Response]
 
 
-def create_app(state: StateView, static: StaticConfiguration, explain: Explain | None = None) -> Application:
-    return AdminApp(state, static, explain)
+def create_app(
+    state: StateView, static: StaticConfiguration, explain: Explain | None = None, profiler: Profiler | None = None
+) -> Application:
+    return AdminApp(state, static, explain, profiler)
 
 
 class AdminApp:
     """Finds the view of a path. Names in paths may hold an encoded slash, so the raw path is what is looked at."""
 
-    def __init__(self, state: StateView, static: StaticConfiguration, explain: Explain | None) -> None:
+    def __init__(
+        self, state: StateView, static: StaticConfiguration, explain: Explain | None, profiler: Profiler | None
+    ) -> None:
         self._explain = explain
         api = static.api or API()
+        self._debug = Debug(profiler) if api.debug and profiler is not None else None
         self._base = api.base_path.rstrip("/")
         views = Views(state, static)
         self._views = self._whole(views, has_debug=api.debug) | _lists(views, state)
@@ -57,8 +63,11 @@ class AdminApp:
             await serve_lifespan(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
-            if self._explain is not None and path_of(scope) == self._base + "/api/explain":
+            path = path_of(scope)
+            if self._explain is not None and path == self._base + "/api/explain":
                 response = await explained(request, self._explain)
+            elif self._debug is not None and path.startswith(self._base + PREFIX):
+                response = await self._debug.answer(request, path.removeprefix(self._base + PREFIX))
             else:
                 response = self.respond(request)
             await response(scope, receive, send)

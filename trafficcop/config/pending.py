@@ -19,7 +19,6 @@ from trafficcop.errors import Issue
 PENDING_STATIC: dict[str, str] = {
     "accessLog.dualOutput": "export of access logs",
     "accessLog.otlp": "export of access logs",
-    "api.debug": "profiles; /debug/vars answers",
     "certificatesResolvers.*": "certificates from an authority",
     "entryPoints.*.http.tls.certResolver": "certificates from an authority",
     "entryPoints.*.http.tls.domains": "certificates from an authority",

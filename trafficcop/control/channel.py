@@ -14,6 +14,7 @@ from trafficcop.config.lazy import dataclass
 from trafficcop.plan import frames
 from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, Staple, ToControl
 from trafficcop.plan.model import Plan
+from trafficcop.plan.profile import Profile, TakeProfile
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Channel:
     `on_health` with what a worker that comes from an earlier control process holds to be down."""
 
     counts: CountsListener | None = None
+    on_profile: Callable[[Profile], None] | None = None
 
     def __init__(
         self, path: Path, on_change: Callable[[], None], on_health: Callable[[Health], None] | None = None
@@ -89,7 +91,7 @@ class Channel:
         self.staples[staple.certificate] = staple
         self._wake()
 
-    def ask(self, question: ReadCounts) -> frozenset[int]:
+    def ask(self, question: ReadCounts | TakeProfile) -> frozenset[int]:
         """Ask all workers at once, whatever else is under way to them; which ones."""
         frame = frames.encode(question)
         return frozenset(session.worker for session in self._sessions if session.ask(frame))
@@ -140,6 +142,10 @@ class Channel:
         if isinstance(message, Counts):
             if state is not None and self.counts is not None:
                 self.counts.take(message)
+            return
+        if isinstance(message, Profile):
+            if self.on_profile is not None:
+                self.on_profile(message)
             return
         if isinstance(message, Hello):
             if self.counts is not None:
@@ -226,7 +232,7 @@ class _Session:
     async def _receive(self) -> None:
         while True:
             message = await frames.read(self._reader)
-            if not isinstance(message, Hello | Ack | Nack | Counts):
+            if not isinstance(message, Hello | Ack | Nack | Counts | Profile):
                 raise frames.BrokenFrame(f"a worker sent {type(message).__name__}")
             self._channel.learn(message)
 

@@ -208,9 +208,12 @@ class Control:
         from trafficcop.admin.app import create_app
         from trafficcop.admin.server import serve
         from trafficcop.control.explain.live import LiveExplain
+        from trafficcop.control.profiles import Profiles
 
         explain = LiveExplain(self.state, self._launch.static)
-        app = create_app(self.state, self._launch.static, explain)
+        profiles = Profiles(self._channel.ask)
+        self._channel.on_profile = profiles.note
+        app = create_app(self.state, self._launch.static, explain, profiles)
         return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
 
     def _rest(self) -> list[asyncio.Task[None]]:

@@ -9,6 +9,7 @@ from typing import Literal
 from trafficcop.config.lazy import dataclass
 from trafficcop.plan.datagrams import UDPMiddlewarePlan, UDPRouterPlan, UDPServicePlan
 from trafficcop.plan.model import MiddlewarePlan, RouterPlan, ServicePlan, TransportPlan
+from trafficcop.plan.profile import Profile, TakeProfile
 from trafficcop.plan.streams import (
     TCPMiddlewarePlan,
     TCPRouterPlan,
@@ -120,5 +121,5 @@ class Counts:
     is_last: bool = False
 
 
-ToWorker = PlanPart | Health | Staple | ReadCounts
-ToControl = Hello | Ack | Nack | Counts
+ToWorker = PlanPart | Health | Staple | ReadCounts | TakeProfile
+ToControl = Hello | Ack | Nack | Counts | Profile

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trafficcop.plan import frames
 from trafficcop.plan.messages import Ack, Counts, Health, Hello, Nack, PlanPart, ReadCounts, Staple, ToWorker
+from trafficcop.plan.profile import Profile, TakeProfile
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Channel:
         try:
             while True:
                 message = await frames.read(reader)
-                if isinstance(message, PlanPart | Health | Staple | ReadCounts):
+                if isinstance(message, PlanPart | Health | Staple | ReadCounts | TakeProfile):
                     yield message
                 else:
                     raise frames.BrokenFrame(f"control sent {type(message).__name__}")
@@ -55,7 +56,7 @@ class Channel:
         except frames.BrokenFrame as error:
             logger.error("The channel to the control process is broken: %s", error)
 
-    def send(self, message: Ack | Nack | Counts) -> None:
+    def send(self, message: Ack | Nack | Counts | Profile) -> None:
         """Tell control; it learns the same from our next Hello when it is gone just now."""
         if self._writer is not None:
             self._writer.write(frames.encode(message))

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -18,6 +19,7 @@ from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.machine import kernel
 from trafficcop.plan.messages import Ack, Health, Hello, Nack, PlanPart, ReadCounts, Staple
+from trafficcop.plan.profile import TakeProfile
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
 from trafficcop.telemetry import log
@@ -27,6 +29,9 @@ from trafficcop.worker.link import Linker
 from trafficcop.worker.linked import Linked
 from trafficcop.worker.runtime import Runtime
 from trafficcop.worker.slices import in_slices
+
+if TYPE_CHECKING:
+    from trafficcop.worker.profiling import Profiler
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +111,7 @@ class _Plans:
         self._runtime = runtime
         self._channel = Channel(seat.directory / "control.sock", self._hello)
         self._counts = CountsReport(seat.index, runtime, self._channel.send)
+        self._profiler: Profiler | None = None
         self._version = 0
         self._coming: Linker | None = None
         self._coming_version = 0
@@ -123,9 +129,21 @@ class _Plans:
                 self._runtime.apply_health(message)
             elif isinstance(message, ReadCounts):
                 self._counts.answer(message)
+            elif isinstance(message, TakeProfile):
+                self._take_profile(message)
             else:  # control is gone, and with it the rest of a plan that it was sending
                 self._coming, self._coming_version = None, 0
                 self._counts.forget_told()
+                if self._profiler is not None:
+                    self._profiler.cut_off()
+
+    def _take_profile(self, question: TakeProfile) -> None:
+        if self._profiler is None:
+            # Imported here: hardly any worker is ever asked.
+            from trafficcop.worker.profiling import Profiler
+
+            self._profiler = Profiler(self._seat.index, self._channel.send)
+        self._profiler.take(question)
 
     async def _take(self, part: PlanPart) -> None:
         if part.version != self._coming_version:
