@@ -9,6 +9,7 @@ from typing import Any
 from trafficcop.config.dynamic import Service
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.schema import key_of
+from trafficcop.control.descent import Descent
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
 from trafficcop.control.services import Services
@@ -23,7 +24,6 @@ MULTI = (
 )
 # Who may pass is decided by these: a router must not serve without one that it names, even while it does not act yet.
 GUARDS = frozenset({"ip_allow_list", "ip_white_list", "plugin", "encoded_characters"})
-_DEEPEST = 100
 
 
 def _unreachable(request: Request) -> Awaitable[Response]:
@@ -41,34 +41,21 @@ class Middlewares:
         self.idle: set[str] = set()  # valid, but of a type that does not act yet
         self._services = services
         self._ledger = ledger
-        self._stack = stack
-        self._results: dict[str, str] = {}
+        self._descent: Descent[Middleware] = Descent("middleware", stack, ledger)
         services.check_middlewares = self.check_service
 
     def check(self, name: str) -> str:
         """Why the middleware (qualified) cannot be used; "" when it can: it is in `plans` then, or `idle`."""
-        result = self._results.get(name)
+        result = self._descent.results.get(name)
         if result is not None:
             return result
         entry = self.entries.get(name)
         if entry is None:
             return f'middleware "{name}" does not exist'
-        if entry.is_disabled:  # it could not be decoded
-            return ", ".join(entry.errors)
-        frame = f"middleware:{name}"
-        if frame in self._stack:
-            trail = "->".join([*self._stack, frame])
-            return self._ledger.fail(entry, f"could not instantiate middleware {name}: recursion detected in {trail}")
-        if len(self._stack) >= _DEEPEST:
-            return self._ledger.fail(entry, f"services and middlewares are nested more than {_DEEPEST} deep")
-        self._stack.append(frame)
-        result = self._check(entry)
-        self._stack.pop()
-        self._results[name] = result
-        return result
+        return self._descent.follow(name, entry, self._check)
 
     def is_checked(self, name: str) -> bool:
-        return name in self._results
+        return name in self._descent.results
 
     def check_all(self, owner: Entry[Any], names: Sequence[str]) -> list[str]:
         """The errors of all middlewares that an object names; the missing ones are its own mistakes."""

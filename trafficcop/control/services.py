@@ -18,6 +18,7 @@ from trafficcop.config.dynamic import (
 from trafficcop.config.shared import WeightedService
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.balancing import check_balancing, sticky_mistakes
+from trafficcop.control.descent import Descent
 from trafficcop.control.http_checks import mistakes
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
@@ -31,7 +32,6 @@ MULTI = (
     "cannot create service: multi-types service not supported, "
     "consider declaring two different pieces of service instead"
 )
-_DEEPEST = 100
 
 
 def internal_services(static: StaticConfiguration) -> dict[str, str]:
@@ -78,12 +78,11 @@ class Services:
         self._transports = transports
         self._internal = internal
         self._ledger = ledger
-        self._stack = stack
-        self._results: dict[str, str] = {}
+        self._descent: Descent[Service] = Descent("service", stack, ledger)
 
     def check(self, name: str) -> str:
         """Why the service (qualified) cannot be used; "" when it can. Its plan is then in `plans`."""
-        result = self._results.get(name)
+        result = self._descent.results.get(name)
         if result is not None:
             return result
         if name.endswith("@internal"):
@@ -91,22 +90,10 @@ class Services:
         entry = self.entries.get(name)
         if entry is None:
             return f'the service "{name}" does not exist'
-        if entry.is_disabled:  # it could not be decoded
-            return ", ".join(entry.errors)
-        frame = f"service:{name}"
-        if frame in self._stack:
-            trail = "->".join([*self._stack, frame])
-            return self._ledger.fail(entry, f"could not instantiate service {name}: recursion detected in {trail}")
-        if len(self._stack) >= _DEEPEST:
-            return self._ledger.fail(entry, f"services and middlewares are nested more than {_DEEPEST} deep")
-        self._stack.append(frame)
-        result = self._check(entry)
-        self._stack.pop()
-        self._results[name] = result
-        return result
+        return self._descent.follow(name, entry, self._check)
 
     def is_checked(self, name: str) -> bool:
-        return name in self._results
+        return name in self._descent.results
 
     def exists(self, name: str) -> bool:
         return name in self.entries or name in self._internal
