@@ -170,3 +170,15 @@ def test_the_default_schedule() -> None:
     schedule = schedule_of(TCPServerHealthCheck())
     assert (schedule.interval, schedule.unhealthy_interval, schedule.timeout) == (30.0, 30.0, 5.0)
     assert static().tcp_servers_transport.dial_timeout.seconds == 30.0
+
+
+def test_what_the_api_shows_of_a_service() -> None:
+    """Servers without a port have no status, and the name of the transport is a whole one."""
+    servers = "[{address: '127.0.0.1:5432'}, {address: nonsense}]"
+    text = of(
+        f"s: {{loadBalancer: {{serversTransport: t, servers: {servers}}}}}", ROUTER, ", serversTransports: {t: {}}"
+    )
+    _, report = compiled(text)
+    shown = report.tcp_services["s@file"]
+    assert shown.server_status == {"127.0.0.1:5432": "UP"}
+    assert shown.service.load_balancer.servers_transport == "t@file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import pytest
@@ -172,9 +173,10 @@ tcp:
         entry_point = "entryPoints: {web: {address: '127.0.0.1:0', proxyProtocol: {insecure: true}}}"
         async with site(text, entry_point) as entry:
             header = b"PROXY TCP4 192.0.2.7 198.51.100.1 56789 5432\r\n"
-            answer = await entry.ask(header + b"x")
-            assert answer.startswith(b"saw PROXY TCP4 192.0.2.7 198.51.100.1 56789 ")
-            assert answer.endswith(b"\r\nx")
+            assert await entry.ask(header + b"x") == b"saw " + header + b"x"
+            addresses = socket.inet_aton("192.0.2.7") + socket.inet_aton("198.51.100.1")
+            version2 = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + addresses + struct.pack("!HH", 56789, 5432)
+            assert await entry.ask(version2 + b"x") == b"saw " + header + b"x"
 
 
 async def test_version_2_of_the_proxy_header_is_the_default() -> None:

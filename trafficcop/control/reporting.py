@@ -14,7 +14,7 @@ from trafficcop.control.books import Books
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import provider_of, qualify
 from trafficcop.control.spread import RouterEntry, service_of
-from trafficcop.control.streams import StreamRouter
+from trafficcop.control.streams import StreamRouter, has_port
 from trafficcop.control.udp import UDPRouterEntry
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Observability
@@ -99,9 +99,12 @@ def _service(entry: Entry[Service], is_served: bool) -> ServiceInfo:
 
 def _tcp_service(entry: Entry[TCPService]) -> ServiceInfo:
     balancer = entry.config.load_balancer
+    if balancer is not None and balancer.servers_transport:
+        transport = qualify(balancer.servers_transport, provider_of(entry.name))
+        entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=transport))
     if balancer is None or not entry.used_by or entry.is_disabled:
         return _info(entry)
-    status = {server.address: _UP for server in balancer.servers}
+    status = {server.address: _UP for server in balancer.servers if has_port(server.address)}
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
 
 
@@ -110,7 +113,7 @@ def _udp_service(entry: Entry[UDPService]) -> ServiceInfo:
     balancer = entry.config.load_balancer
     if balancer is None or balancer.health_check is None or not entry.used_by or entry.is_disabled:
         return _info(entry)
-    status = {server.address: _UP for server in balancer.servers}
+    status = {server.address: _UP for server in balancer.servers if has_port(server.address)}
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
 
 

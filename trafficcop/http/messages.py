@@ -32,18 +32,22 @@ class Peer:
         "is_tls",
         "is_trusted",
         "local_address",
+        "local_port",
         "number",
         "port",
         "text",
         "tls",
     )
 
-    def __init__(self, text: str, port: int = 0, *, is_tls: bool = False, local_address: str = "") -> None:
+    def __init__(
+        self, text: str, port: int = 0, *, is_tls: bool = False, local_address: str = "", local_port: int = 0
+    ) -> None:
         self.text = text
         self.ip = text.encode()
         self.port = port
         self.is_tls = is_tls
         self.local_address = local_address
+        self.local_port = local_port  # as a PROXY header names it
         # What is the same for every request of a connection is made once: the answer of trustedIPs, the X-Forwarded-*
         # lines for the host asked last, and the X-Forwarded-For line for servers.
         self.is_trusted: bool | None = None

@@ -43,11 +43,11 @@ def _read_v1(data: bytes) -> tuple[Peer | None, int] | None:
     if found[1] is None:
         return None, end + 1
     version = 4 if found[1] == b"TCP4" else 6
-    source, port = _address(found[2], version), int(found[4])
-    local = _address(found[3], version)
-    if port > 65535 or int(found[5]) > 65535:
+    source, local = _address(found[2], version), _address(found[3], version)
+    port, local_port = int(found[4]), int(found[5])
+    if port > 65535 or local_port > 65535:
         raise MalformedHeader
-    return Peer(source, port, local_address=local), end + 1
+    return Peer(source, port, local_address=local, local_port=local_port), end + 1
 
 
 def _address(text: bytes, version: int) -> str:
@@ -70,13 +70,13 @@ def _read_v2(data: bytes) -> tuple[Peer | None, int] | None:
     if command == 0x20:
         return None, size
     if family >> 4 == 1 and length >= 12:
-        (port,) = struct.unpack_from("!H", data, 24)
+        port, local_port = struct.unpack_from("!HH", data, 24)
         local = str(ipaddress.IPv4Address(data[20:24]))
-        return Peer(str(ipaddress.IPv4Address(data[16:20])), port, local_address=local), size
+        return Peer(str(ipaddress.IPv4Address(data[16:20])), port, local_address=local, local_port=local_port), size
     if family >> 4 == 2 and length >= 36:
-        (port,) = struct.unpack_from("!H", data, 48)
+        port, local_port = struct.unpack_from("!HH", data, 48)
         local = str(ipaddress.IPv6Address(data[32:48]))
-        return Peer(str(ipaddress.IPv6Address(data[16:32])), port, local_address=local), size
+        return Peer(str(ipaddress.IPv6Address(data[16:32])), port, local_address=local, local_port=local_port), size
     return None, size
 
 

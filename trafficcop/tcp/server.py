@@ -66,7 +66,7 @@ class Server:
         if not version:
             return b""
         host = peer.local_address or local[0].partition("%")[0].removeprefix("::ffff:")
-        return proxy_header.encode(version, (peer.text, peer.port), (host, local[1]))
+        return proxy_header.encode(version, (peer.text, peer.port), (host, peer.local_port or local[1]))
 
 
 class Dialed(Joined):
