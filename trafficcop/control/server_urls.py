@@ -9,7 +9,7 @@ _PLAIN = re.compile(r"(?:https?|h2c)://[A-Za-z0-9._-]+(?::\d{1,5})?(?:/[A-Za-z0-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
-_BAD_HOST = re.compile(r"""[^A-Za-z0-9._~!$&'()*+,;=:\[\]<>"%\x80-\U0010ffff-]""")
+_BAD_HOST = re.compile(r"[\x00-\x20\x7f#/?@\\^`{|}]")
 
 
 def url_error(url: str) -> str:

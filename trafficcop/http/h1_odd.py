@@ -21,9 +21,10 @@ _COMPLAINTS = frozenset(
     )
 )
 # The first line as far as it has come. Garbage is refused at once: nobody waits for the end of what is no head.
-_BEGINNING = re.compile(
-    rb"[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}(?: (?:/[^\x00-\x20\x7f]*(?: [HTP/1.]{0,8}(?:\r\n?.*)?)?)?)?", re.DOTALL
-).fullmatch
+# Not compiled before it is needed: that takes as long as a whole module.
+_BEGINNING = (
+    rb"(?s)[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}(?: (?:/[^\x00-\x20\x7f]*(?: [HTP/1.]{0,8}(?:\r\n?.*)?)?)?)?"
+)
 # So much is looked at again with each piece that comes; what is wrong further on is found when the head is whole.
 WATCHED_SIZE = 4096
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -36,7 +37,7 @@ def is_odd(complaint: str, head: bytes) -> bool:
 
 def is_hopeful(head: bytes) -> bool:
     """Whether an odd request may begin like this."""
-    return _BEGINNING(head[:WATCHED_SIZE]) is not None
+    return re.fullmatch(_BEGINNING, head[:WATCHED_SIZE]) is not None
 
 
 def read_odd(head: bytes) -> tuple[bytes, bytes]:
