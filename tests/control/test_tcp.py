@@ -182,3 +182,10 @@ def test_what_the_api_shows_of_a_service() -> None:
     shown = report.tcp_services["s@file"]
     assert shown.server_status == {"127.0.0.1:5432": "UP"}
     assert shown.service.load_balancer.servers_transport == "t@file"
+
+
+def test_the_servers_of_a_child_have_a_status() -> None:
+    text = of("w: {weighted: {services: [{name: s}]}}, " + GOOD, "r: {rule: 'HostSNI(`*`)', service: w}")
+    _, report = compiled(text)
+    assert report.tcp_services["s@file"].server_status == {"127.0.0.1:5432": "UP"}
+    assert report.tcp_services["w@file"].server_status == {}

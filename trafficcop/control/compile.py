@@ -107,7 +107,7 @@ class Compilation:
         plan = self._tcp(plan)
         plan = self._udp(plan)
         plan = self._tls(plan, generate)
-        outcome = report(self.books, self.ledger.issues, plan.services)
+        outcome = report(self.books, self.ledger.issues, plan)
         return plan, replace(outcome, certificates=self.certificates.chains())
 
     def _transports(self, plan: Plan) -> Plan:

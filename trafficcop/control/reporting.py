@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,25 +17,27 @@ from trafficcop.control.spread import RouterEntry, service_of
 from trafficcop.control.streams import StreamRouter, has_port
 from trafficcop.control.udp import UDPRouterEntry
 from trafficcop.errors import Issue
-from trafficcop.plan.model import Observability
+from trafficcop.plan.model import Observability, Plan
 from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceInfo
 
 _UP = "UP"
 
 
-def report(books: Books, issues: Iterable[Issue], served: Container[str] = frozenset()) -> Report:
-    """`served`: the HTTP services that requests can reach, by way of others, too."""
+def report(books: Books, issues: Iterable[Issue], plan: Plan) -> Report:
+    """`plan` tells which services can be reached, by way of others, too."""
     _note_users(books)
+    streams = {service.name for service in plan.tcp_services}
+    datagrams = {service.name for service in plan.udp_services}
     observed: dict[Observability, RouterObservability] = {}
     return Report(
         routers={name: _router(entry, observed) for name, entry in books.routers.items()},
-        services={name: _service(entry, name in served) for name, entry in books.services.items()},
+        services={name: _service(entry, name in plan.services) for name, entry in books.services.items()},
         middlewares={name: _middleware(entry) for name, entry in books.middlewares.items()},
         tcp_routers={name: _tcp_router(entry) for name, entry in books.tcp_routers.items()},
-        tcp_services={name: _tcp_service(entry) for name, entry in books.tcp_services.items()},
+        tcp_services={name: _tcp_service(entry, name in streams) for name, entry in books.tcp_services.items()},
         tcp_middlewares={name: _middleware(entry) for name, entry in books.tcp_middlewares.items()},
         udp_routers={name: _udp_router(entry) for name, entry in books.udp_routers.items()},
-        udp_services={name: _udp_service(entry) for name, entry in books.udp_services.items()},
+        udp_services={name: _udp_service(entry, name in datagrams) for name, entry in books.udp_services.items()},
         udp_middlewares={name: _middleware(entry) for name, entry in books.udp_middlewares.items()},
         issues=tuple(dict.fromkeys(issues)),
     )
@@ -97,21 +99,21 @@ def _service(entry: Entry[Service], is_served: bool) -> ServiceInfo:
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
 
 
-def _tcp_service(entry: Entry[TCPService]) -> ServiceInfo:
+def _tcp_service(entry: Entry[TCPService], is_served: bool) -> ServiceInfo:
     balancer = entry.config.load_balancer
     if balancer is not None and balancer.servers_transport:
         transport = qualify(balancer.servers_transport, provider_of(entry.name))
         entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=transport))
-    if balancer is None or not entry.used_by or entry.is_disabled:
+    if balancer is None or not is_served:
         return _info(entry)
     status = {server.address: _UP for server in balancer.servers if has_port(server.address)}
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
 
 
-def _udp_service(entry: Entry[UDPService]) -> ServiceInfo:
+def _udp_service(entry: Entry[UDPService], is_served: bool) -> ServiceInfo:
     """Traefik knows no health of UDP servers: their status is shown where they are checked."""
     balancer = entry.config.load_balancer
-    if balancer is None or balancer.health_check is None or not entry.used_by or entry.is_disabled:
+    if balancer is None or balancer.health_check is None or not is_served:
         return _info(entry)
     status = {server.address: _UP for server in balancer.servers if has_port(server.address)}
     return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
