@@ -64,6 +64,8 @@ PENDING_DYNAMIC: dict[str, str] = {
     "http.routers.*.tls.certResolver": "certificates from an authority",
     "http.routers.*.tls.domains": "certificates from an authority",
     "http.serversTransports.*.spiffe": "TLS to servers with SPIFFE",
+    "tcp.routers.*.tls.certResolver": "certificates from an authority",
+    "tcp.routers.*.tls.domains": "certificates from an authority",
     "tcp.serversTransports.*.tls.spiffe": "TLS to servers with SPIFFE",
     "tls.stores.*.defaultGeneratedCert": "certificates from an authority; a self-signed one is served",
 }
