@@ -240,3 +240,38 @@ def test_a_format_that_is_not_known(tmp_path: Path, words: tuple[str, ...]):
     done = run("--validate", "-c", "t.yml", *words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"--format: '(yaml)?' is not known: use text or json\n", done.stderr)
+
+
+def test_version_takes_no_command():
+    done = run("version", "foo")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "command not found: foo\n")
+    assert run("version", "--format", "json").stdout == run("version").stdout  # as in Traefik, flags are let pass
+    assert run("version", "--help").stdout.startswith("trafficcop version prints the version")
+
+
+def test_help_marks_what_is_deprecated():
+    lines = run("--help").stdout.splitlines()
+    place = lines.index("  --core.defaultRuleSyntax string (default v3)")
+    assert lines[place + 1] == "      deprecated: write rules in the v3 syntax"
+
+
+def test_config_prints_what_acts(tmp_path: Path):
+    done = run("config", "--entryPoints.web.address=:81", "--log.level=INFO", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["entryPoints:"],
+        ["web:"],
+        ["address:", '":81"', "#", "--entryPoints.web.address"],
+        ["log:"],
+        ["level:", "INFO", "#", "--log.level"],
+    ]
+    assert run("config", "--help").stdout.startswith("trafficcop config prints")
+
+
+def test_completion_scripts():
+    for shell in ("bash", "zsh", "fish"):
+        done = run("completion", shell)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "completion --line" in done.stdout
+    done = run("completion", "csh")
+    assert (done.returncode, done.stderr) == (1, "completion: name a shell: bash, zsh, fish\n")

@@ -30,6 +30,7 @@ Commands:
   healthcheck  ask a running instance for its health (needs `ping`)
   explain      say which router takes a request, and why (--url https://host/path)
   config       print the static configuration as it acts, with the source of each value
+  completion   print a script that completes commands and flags (bash, zsh, fish)
   whoami       serve a page that says what was asked, to route to while trying things (--port N)
 
 Flags of our own:
@@ -68,10 +69,12 @@ def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
         return _explain(arguments, environ)
     if command == "config":
         return _show(arguments, environ)
-    if command in ("", "healthcheck", "version") and not _HELP.isdisjoint(arguments):
-        return _print_help()
+    if command == "completion":
+        return _complete(arguments)
     if command == "version":
-        return _print_version()
+        return _version(arguments)
+    if command in ("", "healthcheck") and not _HELP.isdisjoint(arguments):
+        return _print_help()
     if command == "healthcheck":
         return _check_health(arguments, environ)
     if command:
@@ -100,6 +103,16 @@ def _print_help() -> int:
         lines.append("")
     print("\n".join(lines))
     return 0
+
+
+def _version(arguments: Sequence[str]) -> int:
+    if not _HELP.isdisjoint(arguments):
+        print("trafficcop version prints the version, in five lines.\n\nUsage: trafficcop version")
+        return 0
+    if arguments and not arguments[0].startswith("-"):
+        print(f"command not found: {arguments[0]}", file=sys.stderr)
+        return 1
+    return _print_version()
 
 
 def _print_version() -> int:
@@ -161,6 +174,25 @@ def _show(arguments: list[str], environ: Mapping[str, str]) -> int:
     return show.run(arguments, environ, sys.stdout, sys.stderr)
 
 
+def _complete(arguments: Sequence[str]) -> int:
+    from trafficcop.config.completion_scripts import SCRIPTS, USAGE
+
+    if len(arguments) == 2 and arguments[0] == "--line":
+        from trafficcop.config.completion import complete
+
+        for candidate in complete(arguments[1]):
+            print("\t".join(filter(None, candidate)))
+        return 0
+    if not _HELP.isdisjoint(arguments):
+        print(USAGE, end="")
+        return 0
+    if len(arguments) == 1 and arguments[0] in SCRIPTS:
+        print(SCRIPTS[arguments[0]], end="")
+        return 0
+    print(f"completion: name a shell: {', '.join(SCRIPTS)}", file=sys.stderr)
+    return 1
+
+
 def _line(text: str) -> str:
     """One line for each thing there is to say, whatever a value holds."""
     return " ".join(text.split("\n"))
@@ -215,8 +247,8 @@ def _check_health(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         connection.request("HEAD", "/ping")
         response = connection.getresponse()
     except (OSError, HTTPException) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        return _unhealthy(f"Error calling healthcheck: http://{address}/ping: {reason}")
+        reason = str(error.strerror).lower() if isinstance(error, OSError) and error.strerror else error
+        return _unhealthy(f'Error calling healthcheck: Head "http://{address}/ping": dial tcp {address}: {reason}')
     finally:
         connection.close()
     if response.status != 200:

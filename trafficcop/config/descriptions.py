@@ -14,6 +14,11 @@ _ENDINGS: dict[str, str] = {
     "accessLog.fields.names.<name>": "keep, drop or redact this field",
     "accessLog.fields.headers.defaultMode": "keep, drop or redact headers",
     "accessLog.fields.headers.names.<name>": "keep, drop or redact this header",
+    "accessLog.filters.clientIPs": "log these clients: addresses and networks, !x leaves one out",
+    "accessLog.filters.entryPoints": "log these entry points, !x leaves one out",
+    "accessLog.filters.methods": "log these methods, !x leaves one out",
+    "accessLog.filters.paths": "log these paths, !x leaves one out",
+    "accessLog.filters.routers": "log these routers, !x leaves one out",
     "accessLog.filters.minDuration": "log requests that took longer",
     "accessLog.filters.retryAttempts": "log requests that were retried",
     "accessLog.filters.statusCodes": "log these statuses: 404, 500-599",
@@ -90,7 +95,7 @@ _ENDINGS: dict[str, str] = {
     "acme.keyType": "EC256, EC384, RSA2048, RSA4096 or RSA8192",
     "core.defaultRuleSyntax": "v3 or v2",
 }
-_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z]|\b)|[A-Z]?[a-z0-9]+|[A-Z]+")
+_WORD = re.compile(r"[A-Z]{2,}s?(?=[A-Z][a-z]|\b)|[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 def describe(name: str) -> str:

@@ -105,7 +105,11 @@ def _rows_of(name: str, shape: Shape, default: str, option: Option) -> Iterator[
             yield f"--{name}", default, "section", describe(name)
         yield from _rows(f"{name}.", options_of(shape.type))
     else:
-        yield f"--{name}", default, _type_text(shape), describe(name)
+        yield f"--{name}", default, _type_text(shape), _description(name, option)
+
+
+def _description(name: str, option: Option) -> str:
+    return f"deprecated: {option.deprecated}" if option.deprecated else describe(name)
 
 
 def _type_text(shape: Shape) -> str:
