@@ -31,6 +31,8 @@ def test_nothing_configured(config: Headers) -> None:
         ({"X-Old": ""}, "X-Old", []),
         ({"X-Lines": "a\n  b\n"}, "X-Lines", ["a   b"]),
         ({"Te": "trailers"}, "Te", ["trailers"]),
+        ({"Content-Length": "5", "transfer-encoding": "chunked"}, "Content-Length", []),
+        ({"Transfer-Encoding": "chunked"}, "Transfer-Encoding", []),
     ],
 )
 async def test_custom_request_headers(custom: dict[str, str], name: str, expected: list[str]) -> None:
@@ -39,6 +41,12 @@ async def test_custom_request_headers(custom: dict[str, str], name: str, expecte
     await run(build("headers", Headers(custom_request_headers=custom), origin), request)
     assert values(origin.last, name) == expected
     assert values(origin.last, "Accept") == ["*/*"]
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+async def test_how_long_an_answer_is_nobody_can_choose(name: str) -> None:
+    config = Headers(custom_response_headers={name: "5", "X-A": "1"})
+    assert await run(build("headers", config, Origin()), make_request()) == (200, {"X-A": "1"}, b"hello")
 
 
 async def test_names_are_written_as_go_writes_them() -> None:

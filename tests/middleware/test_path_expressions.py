@@ -107,7 +107,7 @@ async def test_redirect_regex_knows_tls_and_methods() -> None:
 
 async def test_a_redirection_to_no_url_is_an_error() -> None:
     handler = build("redirect_regex", RedirectRegex(False, ".*", "http://a b/"), Origin())
-    assert await run(handler, make_request()) == (500, {}, b"Internal Server Error")
+    assert await run(handler, make_request()) == (502, {}, b"Bad Gateway")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,33 @@ def test_no_locations(url: str) -> None:
 def test_replacement(regex: str, template: str, text: str, expected: str) -> None:
     pattern = Pattern(regex)
     assert Replacement(pattern, template).in_all(text.encode()) == expected.encode()
+
+
+@pytest.mark.parametrize(
+    ("regex", "text", "expected"),
+    [(".*", b"/a\xe4b", (0, 4)), ("/[^/]+", b"x/\xff\xfe/", (1, 4)), ("é+", "aéé".encode(), (1, 5))],
+)
+def test_bytes_that_are_no_text_are_characters(regex: str, text: bytes, expected: tuple[int, int]) -> None:
+    spans = Pattern(regex).spans(text)
+    assert spans is not None
+    assert spans[0] == expected
+
+
+async def test_outcomes_are_remembered_for_so_many_texts_only() -> None:
+    origin = Origin()
+    handler = build("replace_path_regex", ReplacePathRegex(regex="^/(.*)", replacement="/x/$1"), origin)
+    for target in ["/a", "/b", "/a", *(f"/{number}" for number in range(3000)), "/a", "/" + "y" * 600, "/" + "y" * 600]:
+        await run(handler, make_request(target))
+        assert origin.last.raw_path == b"/x" + target.encode()
+        assert values(origin.last, "X-Replaced-Path") == [target]
+
+
+async def test_redirections_are_remembered_by_the_whole_url() -> None:
+    handler = build("redirect_regex", RedirectRegex(regex="^http://a/(.*)", replacement="https://b/$1"), Origin())
+    for host, target, is_tls in [("a", "/x", False), ("a", "/x", True), ("c", "/x", False), ("a", "/x?y", False)] * 2:
+        status, headers, _ = await run(handler, make_request(target, host=host, is_tls=is_tls))
+        is_moved = host == "a" and not is_tls
+        assert (status, headers.get("Location")) == ((302, f"https://b{target}") if is_moved else (200, None))
 
 
 @pytest.mark.parametrize(("regex", "text"), [("^b", "ab"), ("c", "ab"), ("c", ""), ("^$", "a")])

@@ -217,4 +217,4 @@ def text_response(status: int, text: bytes) -> Response:
 
 def bare_response(status: int, body: bytes = b"") -> Response:
     """A status and a body without a Content-Type, as Traefik's own refusals are."""
-    return Response(status, Headers(), Bytes(body))
+    return Response(status, Headers(), Bytes(body) if body else EMPTY)

@@ -11,6 +11,8 @@ from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.drive import in_task
 from trafficcop.http.headers import FRAMING, HOST, Field, learn
 from trafficcop.http.messages import Handler, Request, Response, bare_response
+from trafficcop.http.spool import Spool
+from trafficcop.http.watched import watch
 from trafficcop.middleware.auth_cache import AuthCache
 from trafficcop.middleware.auth_request import AuthRequests
 from trafficcop.middleware.context import MiddlewareContext
@@ -23,6 +25,7 @@ from trafficcop.tls.client import DEFAULT_TRUST, trust_of
 _log = get_logger(__name__)
 
 ANSWER_SECONDS = 30.0
+_MEMORY = 1048576  # of a body that is told, too; what is longer goes to a file
 
 
 class Granted:
@@ -81,11 +84,35 @@ class ForwardAuth:
         self._user_field = config.header_field.encode()
 
     async def __call__(self, request: Request) -> Response:
+        if not self._has_body or request.body is EMPTY:
+            return await self._serve(request, EMPTY)
+        given = request.body
+        limit = self._body_limit
+        if not limit and await given.read():
+            return bare_response(401)
+        spool = Spool(_MEMORY)
+        try:
+            if not await spool.fill(given, max(limit, 0)):
+                spool.close()
+                return bare_response(401)
+            request.body = spool.body()
+            request.body.trailers = given.trailers
+            response = await self._serve(request, spool.body())
+        except BaseException:
+            spool.close()
+            raise
+        # A server may answer before it has read the request: the file lives as long as the answer.
+        if spool.is_in_file:
+            watch(response, spool.close)
+        return response
+
+    async def _serve(self, request: Request, told: Body) -> Response:
+        """`told`: the body that the auth server gets."""
         cache = self._cache
         key = None if cache is None else cache.key_of(request)
         granted = None if cache is None or key is None else cache.get(key)
         if granted is None:
-            answer = await self._judge(request)
+            answer = await self._judge(request, told)
             if isinstance(answer, Response):
                 return answer
             granted = answer
@@ -95,15 +122,7 @@ class ForwardAuth:
 
     # === asking ===
 
-    async def _judge(self, request: Request) -> Response | Granted:
-        body: Body = EMPTY
-        if self._has_body and request.body is not EMPTY:
-            data = await _read(request.body, self._body_limit)
-            if data is None:
-                return bare_response(401)
-            trailers = request.body.trailers
-            request.body, body = Bytes(data), Bytes(data)
-            request.body.trailers = trailers
+    async def _judge(self, request: Request, body: Body) -> Response | Granted:
         try:
             response = await self._ask(self._requests.make(request, body))
             data = response.body.take()
@@ -131,7 +150,7 @@ class ForwardAuth:
         config = self._config
         if config.auth_signin_url and response.status == 401:
             return found(request, config.auth_signin_url)
-        response.body = Bytes(data)
+        response.body = Bytes(data, None if data else response.body.length)
         response.headers.hop = None
         response.tunnel = None
         location = response.headers.get(b"Location")

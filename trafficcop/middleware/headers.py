@@ -8,7 +8,7 @@ from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import changed
 from trafficcop.http.failure import failure_response
-from trafficcop.http.headers import MANAGED
+from trafficcop.http.headers import FRAMING, MANAGED, learn
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
@@ -104,7 +104,8 @@ def _build_response(config: Configuration, origins: Origins, next: Handler) -> H
     values: dict[bytes, bytes | None] = {
         field_name(name): field_value(value) if value else None
         for name, value in config.custom_response_headers.items()
-        if is_field_name(name)  # Go writes no other
+        if is_field_name(name)
+        and not learn(name.encode()) & FRAMING  # Go writes no other; bodies say how long they are
     }
     if config.access_control_allow_credentials:
         values[b"Access-Control-Allow-Credentials"] = b"true"
@@ -122,6 +123,8 @@ def _build_request(config: Configuration, next: Handler) -> Handler:
     for name, value in config.custom_request_headers.items():
         if name.lower() == "host" and value:
             authority = field_value(value)
+        elif learn(name.encode()) & FRAMING:
+            continue  # how long a body is nobody can choose
         elif not is_field_name(name):
             raise ValueError(f"invalid header name {name!r}")
         else:

@@ -60,6 +60,8 @@ class Origins:
         known = self._known.of(origin)
         if known is None:
             is_allowed = any(pattern.is_in(origin) for pattern in self._patterns)
+            if not origin:  # an expression that matches everything matches nothing as well
+                return origin if is_allowed else None
             known = self._known.keep(origin, origin if is_allowed else b"")
         return known or None
 

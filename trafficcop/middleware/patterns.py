@@ -9,6 +9,9 @@ import re2
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
+_BYTES = re2.Options()
+_BYTES.log_errors = False
+_BYTES.encoding = re2.Options.Encoding.LATIN1
 _REFERENCE = re.compile(rb"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
@@ -43,13 +46,14 @@ class Outcomes:
 class Pattern:
     """One expression over bytes. ValueError when it cannot be compiled."""
 
-    __slots__ = ("_match", "_pattern", "is_at_start")
+    __slots__ = ("_match", "_pattern", "_text", "is_at_start")
 
     def __init__(self, text: str) -> None:
         try:
             self._pattern: Any = re2.compile(text.encode(), _OPTIONS)
         except re2.error as error:
             raise ValueError(f"error parsing regexp: {_reason(error)}") from None
+        self._text = text.encode()
         # What `search` calls, without a generator and a match object around it: a third of the price.
         self._match: Any = self._pattern._regexp.Match
         # It can match once, at the start: no second search is needed. (False only means: not known.)
@@ -57,8 +61,19 @@ class Pattern:
 
     def spans(self, text: bytes, start: int = 0) -> list[Span] | None:
         """Where the leftmost match from `start` on stands, then its groups; None without one."""
-        spans: list[Span] = self._match(_ANYWHERE, text, start, len(text))
+        if text.isascii():
+            spans: list[Span] = self._match(_ANYWHERE, text, start, len(text))
+        else:
+            spans = self._match_of(text)(_ANYWHERE, text, start, len(text))
         return None if spans[0] == _NOWHERE else spans
+
+    def _match_of(self, text: bytes) -> Any:
+        """To Go a byte that is no UTF-8 is a character; to RE2 it ends a match, unless bytes are characters."""
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return re2.compile(self._text, _BYTES)._regexp.Match
+        return self._match
 
     def is_in(self, text: bytes) -> bool:
         return self.spans(text) is not None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import RedirectRegex as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
+from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.patterns import Outcomes, Pattern, Replacement
 from trafficcop.middleware.redirects import location_of, redirection, request_uri
@@ -28,7 +29,7 @@ class RedirectRegex:
             try:
                 location = self._known.keep(url, self._location(scheme + request.authority + request_uri(request)))
             except ValueError:
-                return Ready(bare_response(500, b"Internal Server Error"))
+                return Ready(bare_response(502, STATUS_TEXT[502]))
         if not location:
             return self.next(request)
         return Ready(redirection(request, location, is_permanent=self._is_permanent))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import posixpath
 import re
 from urllib.parse import urlsplit
@@ -63,7 +62,7 @@ def _escape_match(match: re.Match[bytes]) -> bytes:
 
 
 def found(request: Request, url: str) -> Response:
-    """302 as Go's `http.Redirect` makes it: a link for those who do not follow, a path that is joined and cleaned."""
+    """302 to a URL from a configuration; a path is joined and cleaned, as Go's `http.Redirect` does."""
     parts = urlsplit(url)
     if not parts.scheme and not parts.netloc:
         if not url.startswith("/"):
@@ -72,9 +71,4 @@ def found(request: Request, url: str) -> Response:
         cleaned = posixpath.normpath("/" + path.lstrip("/"))
         url = (cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned) + mark + query
     location = _NO_ASCII.sub(_escape_match, url.encode())
-    fields = [(b"Location", location)]
-    if request.method not in (b"GET", b"HEAD"):
-        return Response(302, Headers(fields), Bytes(b""))
-    fields.append((b"Content-Type", b"text/html; charset=utf-8"))
-    text = f'<a href="{html.escape(url)}">Found</a>.\n\n'.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
-    return Response(302, Headers(fields), Bytes(text.encode() if request.method == b"GET" else b""))
+    return Response(302, Headers([(b"Location", location)]))

@@ -171,12 +171,10 @@ class Admission:
             headers.set(b"X-Forwarded-For", b", ".join(values))
         proto = headers.get(b"x-forwarded-proto")
         for name, value in self._fields_of(request):
-            if name == b"X-Forwarded-Port" and proto is not None:
+            if name == b"X-Forwarded-Port" and proto:
                 value = _port(request.authority, proto)
-            if name is self._server[0]:
+            if name is self._server[0] or not headers.get(name):
                 headers.set(name, value)
-            elif headers.get(name) is None:
-                headers.add(name, value)
 
     def _drop_options(self, headers: Headers, options: list[bytes]) -> None:
         """Fields that Connection names end here, but for the managed ones and those the entry point keeps."""
