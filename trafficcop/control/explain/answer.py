@@ -17,7 +17,8 @@ from trafficcop.control.explain.services import Ejected, Services
 from trafficcop.control.explain.streams import StreamServices
 from trafficcop.errors import ProxyError
 from trafficcop.http.failure import failure_response
-from trafficcop.http.messages import Request, Response
+from trafficcop.http.headers import UNDERSCORE
+from trafficcop.http.messages import Request
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
 from trafficcop.server.admission import Admission
@@ -78,9 +79,8 @@ class _Explanation:
         if connection.result is not None:
             return shown | {"result": connection.result}
         request, refusal = self._admitted()
-        if request is None or refusal is not None:
-            status = 400 if refusal is None else refusal.status
-            return shown | {"result": {"kind": "answer", "status": status, "by": "entry point", "headers": {}}}
+        if request is None:
+            return shown | {"result": refusal}
         shown["request"] |= {"host": text(request.host), "path": text(request.path)}
         if request.query is not None:
             shown["request"]["query"] = text(request.query)
@@ -101,10 +101,19 @@ class _Explanation:
         similar = similar_hosts(self._index, request)
         return {"similarHosts": similar} if similar else {}
 
-    def _admitted(self) -> tuple[Request | None, Response | None]:
+    def _admitted(self) -> tuple[Request | None, Object]:
         """The request as routers see it, or what the entry point answers."""
+        refusal: Object = {"kind": "answer", "by": "entry point", "headers": {}}
+        options = self._static.entry_points[self._entry_point]
         try:
             request = request_of(self._question, self._static, self._entry_point)
-            return request, Admission(self._static.entry_points[self._entry_point]).admit(request)
+            has_underscore = request.marks & UNDERSCORE and options.http.underscore_headers_strategy.lower() == "reject"
+            response = Admission(options).admit(request)
         except ProxyError as error:
-            return None, failure_response(error)
+            return None, refusal | {"status": failure_response(error).status, "why": str(error)}
+        if response is None:
+            return request, {}
+        if response.status < 400:
+            return None, refusal | {"status": response.status, "why": "it answers this by itself"}
+        why = "a header field with an underscore" if has_underscore else "the path is malformed"
+        return None, refusal | {"status": response.status, "why": why}

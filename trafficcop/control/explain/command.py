@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from trafficcop.control.explain.answer import explain
-from trafficcop.control.explain.question import Question
+from trafficcop.control.explain.question import Question, check
 from trafficcop.control.explain.text import to_text
 from trafficcop.control.offline import Offline, read_configuration
 from trafficcop.control.validate import unchecked_providers
@@ -101,6 +101,7 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], output: TextIO) ->
     """Answer one question; the exit code."""
     try:
         asked = Asked(arguments)
+        check(asked.question)
         read = read_configuration(asked.others, environ)
         _tell(read)
         if read.loaded.errors:
@@ -114,7 +115,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str], output: TextIO) ->
     else:
         is_coloured = output.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         output.write(to_text(answer, is_coloured=is_coloured))
-    return 0 if answer.get("router") or answer["result"]["kind"] == "tcp" else 1
+    is_taken = answer["result"]["kind"] == "tcp" or answer.get("router") is not None
+    return 0 if is_taken and answer["result"].get("by") != "nobody" else 1
 
 
 def _tell(read: Offline) -> None:
@@ -125,4 +127,5 @@ def _tell(read: Offline) -> None:
         print(" ".join(str(issue).split("\n")), file=sys.stderr)
     left = len(errors) - len(whole[:_MOST])
     if left:
-        print(f"{left} more error{'' if left == 1 else 's'}: --validate tells them", file=sys.stderr)
+        count = f"{left} error" if left == 1 else f"{left} errors"
+        print(f"the configuration has {count}: trafficcop --validate tells more", file=sys.stderr)

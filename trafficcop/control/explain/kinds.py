@@ -6,17 +6,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trafficcop.config.middlewares import (
+    BasicAuth,
     Buffering,
     CircuitBreaker,
     Compress,
+    DigestAuth,
+    EncodedCharacters,
     ErrorPage,
     ForwardAuth,
+    Headers,
     InFlightReq,
+    IPAllowList,
+    IPWhiteList,
     RateLimit,
     Retry,
     SourceCriterion,
 )
-from trafficcop.config.own import JWT
+from trafficcop.config.own import JWT, IPDenyList, Limit
+from trafficcop.http.messages import Request
 
 # They look at nothing but the request and their configuration.
 _PURE = frozenset(
@@ -31,6 +38,33 @@ _PURE = frozenset(
 def is_pure(key: str, config: Any) -> bool:
     """Whether it can be run to see what it does: it answers by the request alone, and touches nothing else."""
     return key in _PURE or (isinstance(config, JWT) and not config.jwks_url)
+
+
+# What can refuse a request for a reason that is not seen here.
+_DOUBTFUL = frozenset(("buffering", "circuit_breaker", "forward_auth", "in_flight_req", "jwt", "rate_limit"))
+
+
+def may_refuse(key: str, config: Any) -> bool:
+    """Whether one that depends on more than the request may keep it from going on."""
+    return key in _DOUBTFUL and not (isinstance(config, RateLimit) and config.average == 0)
+
+
+def reason(config: Any, request: Request, status: int) -> str:
+    """Why a middleware answered by itself, as far as its answer does not say so."""
+    if isinstance(config, IPAllowList | IPWhiteList):
+        return f"only {', '.join(config.source_range)} may pass"
+    if isinstance(config, IPDenyList):
+        return f"{', '.join(config.source_range)} may not pass"
+    if isinstance(config, BasicAuth | DigestAuth):
+        given = b"Authorization" in request.headers
+        return "the credentials are wrong" if given else "there is no Authorization field"
+    if isinstance(config, Limit):
+        return f"the body is longer than {config.max_request_body_bytes} bytes"
+    if isinstance(config, EncodedCharacters):
+        return "the path has an encoded character that is not allowed"
+    if isinstance(config, Headers):
+        return "it is a CORS preflight" if status < 400 else "the host is not one of allowedHosts"
+    return ""
 
 
 def terms(key: str, config: Any) -> str:

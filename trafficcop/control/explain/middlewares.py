@@ -10,7 +10,7 @@ from typing import Any
 from trafficcop.config.middlewares import Headers as HeadersOptions
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.schema import key_of
-from trafficcop.control.explain.kinds import is_pure, terms
+from trafficcop.control.explain.kinds import is_pure, may_refuse, reason, terms
 from trafficcop.control.explain.rules import text
 from trafficcop.errors import ProxyError
 from trafficcop.http.failure import failure_response
@@ -27,11 +27,15 @@ _KEYS = {declared.name: key_of(declared) for declared in fields(Middleware)}
 
 
 class Chain:
-    """Runs the middlewares of a router or a service one by one on `request`, and notes what each did."""
+    """Runs the middlewares of a router or a service one by one on `request`, and notes what each did.
 
-    def __init__(self, middlewares: Mapping[str, MiddlewarePlan], request: Request) -> None:
+    `doubts` takes the names of those that may refuse it for what is not seen here.
+    """
+
+    def __init__(self, middlewares: Mapping[str, MiddlewarePlan], request: Request, doubts: list[str]) -> None:
         self._middlewares = middlewares
         self._request = request
+        self._doubts = doubts
         self.steps: list[Object] = []
 
     async def run(self, names: Iterable[str]) -> Object | None:
@@ -53,6 +57,8 @@ class Chain:
         self.steps.append(shown)
         if not is_pure(key, config):
             shown["depends"] = terms(key, config)
+            if may_refuse(key, config):
+                self._doubts.append(name)
             return None
         request = self._request
         before = _look(request)
@@ -63,9 +69,12 @@ class Chain:
             shown["depends"] = str(error) or "it takes too long"
             return None
         if not probe.is_reached:
-            answer: Object = {"status": response.status, "by": "middleware", "name": name, "headers": _fields(response)}
-            shown["answers"] = {key: answer[key] for key in ("status", "headers")}
-            return answer
+            answer: Object = {"status": response.status, "headers": _fields(response)}
+            why = reason(config, request, response.status)
+            if why:
+                answer["why"] = why
+            shown["answers"] = answer
+            return {"by": "middleware", "name": name} | answer
         shown["changes"] = [*_changes(before, _look(request)), *_answer_changes(config, response)]
         return None
 

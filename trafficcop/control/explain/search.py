@@ -30,6 +30,7 @@ class Search:
         self._request = request
         self._services = services
         self._options = options
+        self._doubts: list[str] = []
 
     async def run(self, candidates: Iterable[RouterPlan], others: int, parent: str = "") -> tuple[Object, Object]:
         """What is to be told of the routers, and what comes of it. `others`: how many more there are that want another
@@ -42,8 +43,11 @@ class Search:
         if broken:
             shown["disabled"] = broken
         if winner is None:
-            return {"router": None} | shown, {"kind": "answer", "status": 404, "by": "nobody", "headers": {}}
+            result = {"kind": "answer", "status": 404, "by": "nobody", "headers": {}}
+            return {"router": None} | shown, result | ({"name": parent} if parent else {})
         router_shown, result = await self._follow(winner)
+        if self._doubts:
+            result["if"] = list(self._doubts)
         return {"router": router_shown} | shown, result
 
     def _judge(self, candidates: Sequence[RouterPlan]) -> tuple[RouterPlan | None, list[Object]]:
@@ -69,7 +73,7 @@ class Search:
         warnings = self._broken.warnings(router.name)
         if warnings:
             shown["warnings"] = warnings
-        chain = Chain(self._plan.middlewares, self._request)
+        chain = Chain(self._plan.middlewares, self._request, self._doubts)
         shown["middlewares"] = chain.steps
         answer = await self._check_characters(router, chain)
         if answer is None and router.is_tls and router.tls_options != self._options:
@@ -106,7 +110,7 @@ class Search:
             others = len(router.children) - len(children)
             shown["children"], result = await self.run(children, others, router.name)
             return shown, result
-        shown["service"], answer = await self._services.tree(router.service, self._request)
+        shown["service"], answer = await self._services.tree(router.service, self._request, self._doubts)
         if answer is not None:
             return shown, {"kind": "answer"} | answer
         return shown, {"kind": "service", "service": router.service}

@@ -35,8 +35,8 @@ class Services:
         self._ejected = ejected
         self._shown: set[str] = set()
 
-    async def tree(self, name: str, request: Request) -> tuple[Object, Object | None]:
-        """The service, and its answer if it needs no server for that."""
+    async def tree(self, name: str, request: Request, doubts: list[str]) -> tuple[Object, Object | None]:
+        """The service, and its answer if it needs no server for that. `doubts`: as of a Chain."""
         shown: Object = {"name": name}
         plan = self._plan.services.get(name)
         service = None if plan is None else plan.service
@@ -49,7 +49,7 @@ class Services:
         self._shown.add(name)
         if service.middlewares:
             request = _copied(request)
-            chain = Chain(self._plan.middlewares, request)
+            chain = Chain(self._plan.middlewares, request, doubts)
             answer = await chain.run(service.middlewares)
             shown["middlewares"] = chain.steps
             if answer is not None:
@@ -59,7 +59,7 @@ class Services:
             is_served = bool(shown["available"]) or service.load_balancer.retry_for > 0
             return shown, None if is_served else _answer(503, name)
         shown |= _options(service)
-        shown["services"] = [(await self.tree(child, request))[0] | about for child, about in _children(service)]
+        shown["services"] = [(await self.tree(child, request, []))[0] | about for child, about in _children(service)]
         return shown, None
 
     def _balancer(self, name: str, options: LoadBalancer, request: Request) -> Object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from trafficcop.http.status import STATUS_TEXT
 
@@ -78,11 +79,11 @@ class _Tree:
     def lines(self, shown: Object) -> Iterator[str]:
         request = shown["request"]
         yield f"{self._paint.strong(request['method'] + ' ' + request['url'])} from {request['clientIP']}"
-        yield f"→ {self._outcome(shown['result'], shown)}"
+        yield f"→ {self._outcome(shown['result'])}"
         yield from _drawn(list(self._branches(shown)))
 
     def _branches(self, shown: Object) -> Iterator[Branch]:
-        yield Branch(f"entry point {shown['entryPoint']}")
+        yield Branch(f"entry point {shown['entryPoint']}{self._read_as(shown['request'])}")
         if "tls" in shown:
             yield self._tls(shown["tls"])
         if "tcpRouter" in shown:
@@ -95,9 +96,25 @@ class _Tree:
         if "similarHosts" in shown:
             yield Branch(f"did you mean {' or '.join(map(self._paint.strong, shown['similarHosts']))}?")
 
+    def _read_as(self, request: Object) -> str:
+        """What routers see, if it is not what the URL says."""
+        if "host" not in request:
+            return ""
+        parts = urlsplit(request["url"])
+        read = []
+        if request["host"] != parts.hostname:
+            read.append(f"host {request['host'] or '(none)'}")
+        if request["path"] != (parts.path or "/"):
+            read.append(f"path {request['path']}")
+        return f", which sees {' and '.join(read)}" if read else ""
+
     # === what comes of it ===
 
-    def _outcome(self, result: Object, shown: Object) -> str:
+    def _outcome(self, result: Object) -> str:
+        condition = f", if {' and '.join(result['if'])} lets it pass" if "if" in result else ""
+        return self._verdict(result) + self._paint.careful(condition)
+
+    def _verdict(self, result: Object) -> str:
         paint = self._paint
         if result["kind"] == "service":
             return paint.good(f"goes to service {result['service']}")
@@ -116,12 +133,14 @@ class _Tree:
     def _whose(self, result: Object) -> str:
         by, name = result["by"], result.get("name", "")
         if by == "nobody":
-            return "because no router takes it"
+            return f"because no router below {name} takes it" if name else "because no router takes it"
         if by == "TLS options":
             return f"because its router wants TLS options {name}, and the connection has others"
         if by == "service" and result["status"] == 503:
             return f"because service {name} has no server available"
-        return f"from the {by}" if by == "entry point" else f"from {by} {name}"
+        if by == "entry point":
+            return f"from the entry point: {result['why']}" if result.get("why") else "from the entry point"
+        return f"from {by} {name}"
 
     # === the connection ===
 
@@ -207,8 +226,9 @@ class _Tree:
         elif "depends" in step:
             below.append(Branch(self._paint.careful(step["depends"])))
         elif "answers" in step:
-            status = step["answers"]["status"]
-            below.append(Branch((self._paint.bad if status >= 400 else self._paint.careful)(f"answers {status}")))
+            status, why = step["answers"]["status"], step["answers"].get("why")
+            answers = (self._paint.bad if status >= 400 else self._paint.careful)(f"answers {status}")
+            below.append(Branch(f"{answers}: {why}" if why else answers))
         passes = self._paint.faint(", changes nothing") if not below else ""
         return Branch(f"middleware {step['name']} ({step['type']}){passes}", below)
 
@@ -274,8 +294,12 @@ def _change(change: Object) -> str:
         name = change["name"]
         return f"the answer loses {name}" if now is None else f"the answer gets {name}: {now}"
     if part != "requestHeader":
-        return f"{part} {'(none)' if was is None else was} → {'(none)' if now is None else now}"
+        return f"{part} {_shown_value(was)} → {_shown_value(now)}"
     name = change["name"]
     if now is None:
         return f"removes {name}" if was is not None else f"keeps {name} from being sent"
     return f"sets {name}: {now}" if was is None else f"{name}: {was} → {now}"
+
+
+def _shown_value(value: str | None) -> str:
+    return "(none)" if value is None else value or "(empty)"
