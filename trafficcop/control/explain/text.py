@@ -28,7 +28,7 @@ class Paint:
         self._is_coloured = is_coloured
 
     def _with(self, colour: str, text: str) -> str:
-        return f"{colour}{text}{_END}" if self._is_coloured else text
+        return f"{colour}{text}{_END}" if self._is_coloured and text else text
 
     def good(self, text: str) -> str:
         return self._with(_GREEN, text)
