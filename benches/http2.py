@@ -150,6 +150,7 @@ http {{
   server {{
     listen 127.0.0.1:{job.port} ssl http2 reuseport; server_name {_HOST};
     ssl_certificate {job.directory}/cert.pem; ssl_certificate_key {job.directory}/key.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
     location / {{
       proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
