@@ -147,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
+        self._transport = self.peer = None  # the collector finds us late, but what TLS needs is freed now
         self._listener.discard(self)
         self.is_congested = False
         if self._request is None and self._answer is None and self._decoder.is_idle and not self._decoder.ready:

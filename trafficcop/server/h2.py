@@ -104,7 +104,7 @@ class H2Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
-        self.transport = None
+        self.transport = self.peer = None  # the collector finds us late, but what TLS needs is freed now
         self.listener.discard(self)
         self.session.close()
         self.session.settle()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ssl
 import warnings
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import FileOrContent
 from trafficcop.tls.contexts import load_pair
+from trafficcop.tls.engine import StandardEngine
 from trafficcop.tls.names import VERSIONS, ciphers_of
 
 H2 = "h2"
@@ -168,12 +169,11 @@ def _set_roots(context: ssl.SSLContext, trust: ServerTrust) -> None:
         context.load_verify_locations(cadata=bundle)
 
 
-def wrong_peer(trust: ServerTrust, connection: ssl.SSLObject | ssl.SSLSocket) -> str:
+def wrong_peer(trust: ServerTrust, connection: StandardEngine) -> str:
     """Why the peer of a finished handshake is not the one we want although its certificate is good; "" if it is."""
     if not trust.peer_uri:
         return ""
-    names: Any = (connection.getpeercert() or {}).get("subjectAltName", ())
-    uris = [value for kind, value in names if kind == "URI"]
+    uris = connection.peer_uris()
     if trust.peer_uri in uris:
         return ""
     return f"the certificate is for {', '.join(uris) or 'no URI'}, not for {trust.peer_uri}"

@@ -1,9 +1,10 @@
-"""What speaks TLS for one connection, in memory: the standard library's `ssl.SSLObject`, or something of its shape."""
+"""What speaks TLS for one connection, in memory: OpenSSL in the standard library's wrapping, or what has its shape."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 _DER = 2  # `_ssl.ENCODING_DER`
@@ -24,15 +25,13 @@ class Buffer(Protocol):
 
 
 class Engine(Protocol):
-    """One end of a TLS connection (`ssl.SSLObject`); raises what that raises."""
+    """One end of a TLS connection; raises what `ssl.SSLObject` raises."""
 
-    def do_handshake(self) -> None: ...
+    def shake_hands(self) -> bool:
+        """Go on with the handshake; whether it is done. False: the other end has to speak first."""
 
-    def read(self, size: int, /) -> bytes: ...
-
-    def write(self, data: Piece, /) -> int: ...
-
-    def unwrap(self) -> object: ...
+    def say_goodbye(self) -> None:
+        """close_notify (RFC 8446 §6.1); what the other end says to that is not waited for."""
 
     def version(self) -> str | None: ...
 
@@ -45,14 +44,23 @@ class Engine(Protocol):
 
 
 class Opened:
-    """An engine with its two buffers, before the first byte."""
+    """An engine with its two buffers, before the first byte. `read` and `write` take and give what is not encrypted."""
 
-    __slots__ = ("engine", "incoming", "outgoing")
+    __slots__ = ("engine", "incoming", "outgoing", "read", "write")
 
-    def __init__(self, engine: Engine, incoming: Buffer, outgoing: Buffer) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        incoming: Buffer,
+        outgoing: Buffer,
+        read: Callable[[int], bytes],
+        write: Callable[[Piece], int],
+    ) -> None:
         self.engine = engine
         self.incoming = incoming
         self.outgoing = outgoing
+        self.read = read
+        self.write = write
 
 
 class Endpoint(Protocol):
@@ -61,31 +69,69 @@ class Endpoint(Protocol):
     def open(self) -> Opened: ...
 
 
-class StandardObject(ssl.SSLObject):
-    """An SSLObject that shows the other end's certificates."""
+class StandardEngine:
+    """What is inside an `ssl.SSLObject`, which would add a call in Python to each of these and its own making.
 
-    _sslobj: Any
+    That the other end has to speak first is said by `shake_hands` and not raised: an exception that passes through
+    compiled modules costs as much as all else that a handshake costs beside OpenSSL.
+    """
+
+    __slots__ = ("inner",)
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner  # `_ssl._SSLSocket`
+
+    def shake_hands(self) -> bool:
+        try:
+            self.inner.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def say_goodbye(self) -> None:
+        with contextlib.suppress(ssl.SSLError):  # it wants to read the other end's
+            self.inner.shutdown()
+
+    def version(self) -> str | None:
+        found: str | None = self.inner.version()
+        return found
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        found: tuple[str, str, int] | None = self.inner.cipher()
+        return found
+
+    def selected_alpn_protocol(self) -> str | None:
+        found: str | None = self.inner.selected_alpn_protocol()
+        return found
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        if sys.version_info >= (3, 13):
-            return tuple(self.get_unverified_chain())
-        chain = self._sslobj.get_unverified_chain()  # public from 3.13 on
+        chain = self.inner.get_unverified_chain()
         return () if chain is None else tuple(one.public_bytes(_DER) for one in chain)
+
+    def peer_uris(self) -> list[str]:
+        """The URIs that the other end's certificate is for, which has been verified."""
+        names: Any = (self.inner.getpeercert(False) or {}).get("subjectAltName", ())
+        return [value for kind, value in names if kind == "URI"]
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """To be resumed by a later connection."""
+        found: ssl.SSLSession | None = self.inner.session
+        return found
 
 
 class ServerEndpoint:
     """The server role with the standard library."""
 
-    __slots__ = ("_context",)
+    __slots__ = ("_wrap",)
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        context.sslobject_class = StandardObject
-        self._context = context
+        self._wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO, bool], Any] = context._wrap_bio  # type: ignore[attr-defined]
 
     def open(self) -> Opened:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        engine = self._context.wrap_bio(incoming, outgoing, server_side=True)
-        return Opened(engine, incoming, outgoing)  # type: ignore[arg-type]
+        inner = self._wrap(incoming, outgoing, True)
+        return Opened(StandardEngine(inner), incoming, outgoing, inner.read, inner.write)
 
 
 class ClientEndpoint:
@@ -94,12 +140,12 @@ class ClientEndpoint:
     __slots__ = ("_context", "_server_name", "session")
 
     def __init__(self, context: ssl.SSLContext, server_name: str | None) -> None:
-        context.sslobject_class = StandardObject
         self._context = context
         self._server_name = server_name
         self.session: ssl.SSLSession | None = None  # to be resumed
 
     def open(self) -> Opened:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        engine = self._context.wrap_bio(incoming, outgoing, server_hostname=self._server_name, session=self.session)
-        return Opened(engine, incoming, outgoing)  # type: ignore[arg-type]
+        made: Any = self._context.wrap_bio(incoming, outgoing, server_hostname=self._server_name, session=self.session)
+        inner = made._sslobj
+        return Opened(StandardEngine(inner), incoming, outgoing, inner.read, inner.write)

@@ -3,6 +3,7 @@ and OCSP staples. Only the connections that need it pay for it."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +33,7 @@ _MODES = {
 
 
 class FlexibleObject:
-    """A pyOpenSSL connection in the shape of `ssl.SSLObject`, and of the two buffers around one."""
+    """A pyOpenSSL connection in the shape of an `Engine`, and of the two buffers around one."""
 
     __slots__ = ("_connection", "_fed", "_waiting")
 
@@ -43,11 +44,15 @@ class FlexibleObject:
 
     # === the engine ===
 
-    def do_handshake(self) -> None:
+    def shake_hands(self) -> bool:
         try:
             self._connection.do_handshake()
+        except SSL.WantReadError:
+            self._fed = 0
+            return False
         except SSL.Error as error:
             raise self._converted(error) from None
+        return True
 
     def read(self, size: int) -> bytes:
         try:
@@ -65,11 +70,9 @@ class FlexibleObject:
             raise self._converted(error) from None
         return size
 
-    def unwrap(self) -> None:
-        try:
+    def say_goodbye(self) -> None:
+        with contextlib.suppress(SSL.Error):
             self._connection.shutdown()
-        except SSL.Error as error:
-            raise self._converted(error) from None
 
     def _converted(self, error: SSL.Error) -> ssl.SSLError:
         """What `ssl` raises for the same."""
@@ -194,7 +197,7 @@ class FlexibleEndpoint:
         connection = SSL.Connection(self._context, None)
         connection.set_accept_state()
         engine = FlexibleObject(connection)
-        return Opened(engine, _Incoming(engine), _Outgoing(engine))
+        return Opened(engine, _Incoming(engine), _Outgoing(engine), engine.read, engine.write)
 
     def _choose(self, connection: SSL.Connection, offered: list[bytes]) -> Any:
         for name in self._alpn:

@@ -10,7 +10,7 @@ from typing import cast
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.tls.client import ServerTrust, client_context, wrong_peer
-from trafficcop.tls.engine import ClientEndpoint
+from trafficcop.tls.engine import ClientEndpoint, StandardEngine
 from trafficcop.tls.stream import TLSStream
 
 HANDSHAKE_SECONDS = 10.0  # as in Traefik, no option
@@ -29,7 +29,7 @@ class Security:
         self._name = (trust.server_name or host).partition("%")[0].rstrip(".")
         self._protocols = protocols
         self._endpoint: ClientEndpoint | None = None
-        self._last: ssl.SSLObject | None = None  # of the latest connection: it may hold a ticket for the next
+        self._last: StandardEngine | None = None  # of the latest connection: it may hold a ticket for the next
 
     async def start(self, sock: socket.socket, choose: Choose) -> None:
         """Do the handshake and connect what `choose` gives. ProxyError when it fails: no request has been sent."""
@@ -37,7 +37,7 @@ class Security:
         outcome: asyncio.Future[None] = loop.create_future()
 
         def secured(stream: TLSStream) -> None:
-            engine = cast("ssl.SSLObject", stream.engine)
+            engine = cast("StandardEngine", stream.engine)
             reason = wrong_peer(self._trust, engine)
             if reason:
                 stream.abort()

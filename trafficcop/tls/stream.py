@@ -7,12 +7,11 @@ of a megabyte for each connection.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from trafficcop.tls.engine import Buffer, Endpoint, Engine
+from trafficcop.tls.engine import Buffer, Endpoint, Engine, Piece
 
 RECORD = 16384  # the longest plaintext of a record (RFC 8446 §5.1)
 
@@ -25,7 +24,10 @@ class TLSStream(asyncio.Transport):
 
     __slots__ = (
         "_below",
+        "_decrypt",
+        "_encrypt",
         "_engine",
+        "_feed",
         "_has_ended",
         "_incoming",
         "_is_closing",
@@ -36,6 +38,7 @@ class TLSStream(asyncio.Transport):
         "_on_secured",
         "_outgoing",
         "_protocol",
+        "_take",
     )
 
     def __init__(  # the base's has nothing to keep but a dictionary
@@ -48,6 +51,11 @@ class TLSStream(asyncio.Transport):
         self._engine: Engine = opened.engine
         self._incoming: Buffer = opened.incoming
         self._outgoing: Buffer = opened.outgoing
+        # What every request needs, looked up once.
+        self._feed: Callable[[Piece], int] = opened.incoming.write
+        self._decrypt: Callable[[int], bytes] = opened.read
+        self._encrypt: Callable[[Piece], int] = opened.write
+        self._take: Callable[[], bytes] = opened.outgoing.read
         self._on_secured: Callable[[TLSStream], None] | None = on_secured
         self._on_failed: Callable[[Exception | None], None] | None = on_failed
         self._below: asyncio.Transport | None = None
@@ -78,25 +86,32 @@ class TLSStream(asyncio.Transport):
     def data_received(self, data: bytes) -> None:
         if self._is_closing:
             return
-        if len(data) > _PIECE:
-            self._receive_long(data)
+        if not self._is_secured or len(data) > _PIECE:
+            self._receive(data)
             return
-        incoming = self._incoming
-        incoming.write(data)
-        if not self._is_secured and not self._shake_hands():
-            return
-        if incoming.pending:
-            pieces: list[bytes] = []
-            self._decrypt(pieces)
-            self._hand_up(pieces)
+        self._feed(data)
+        pieces: list[bytes] = []
+        try:
+            piece = self._decrypt(RECORD)
+        except ssl.SSLError as error:
+            self._stop_reading(error)
+        else:
+            if piece and not self._incoming.pending:  # so it is with every small request
+                if self._protocol is not None:
+                    self._protocol.data_received(piece)
+                return
+            self._keep(piece, pieces)
+            self._decrypt_rest(pieces)
+        self._hand_up(pieces)
 
-    def _receive_long(self, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
+        """What comes during the handshake, or much at once."""
         view = memoryview(data)
         pieces: list[bytes] = []
         for start in range(0, len(data), _PIECE):
-            self._incoming.write(view[start : start + _PIECE])
+            self._feed(view[start : start + _PIECE])
             if self._is_secured or self._shake_hands():
-                self._decrypt(pieces)
+                self._decrypt_rest(pieces)
             if self._is_closing:
                 return
         self._hand_up(pieces)
@@ -104,13 +119,13 @@ class TLSStream(asyncio.Transport):
     def _shake_hands(self) -> bool:
         """Go on with the handshake; whether it is done."""
         try:
-            self._engine.do_handshake()
-        except ssl.SSLWantReadError:
-            self._flush()
-            return False
+            is_done = self._engine.shake_hands()
         except (ssl.SSLError, ssl.CertificateError) as error:
             self._flush()  # the alert
             self._fail(error)
+            return False
+        if not is_done:
+            self._flush()
             return False
         self._is_secured = True
         if not self._incoming.pending:  # otherwise what is to be sent goes out with the first answer
@@ -128,26 +143,32 @@ class TLSStream(asyncio.Transport):
         if on_failed is not None:
             on_failed(error)
 
-    def _decrypt(self, pieces: list[bytes]) -> None:
+    def _decrypt_rest(self, pieces: list[bytes]) -> None:
         """Take everything that can be decrypted."""
-        engine, incoming = self._engine, self._incoming
+        incoming = self._incoming
         while incoming.pending and not self._has_ended:
             try:
-                piece = engine.read(RECORD)
-            except ssl.SSLWantReadError:
-                break  # the rest of a record is still to come, or there was nothing for us in it
-            except ssl.SSLZeroReturnError:
-                self._has_ended = True
+                self._keep(self._decrypt(RECORD), pieces)
             except ssl.SSLError as error:
-                self._break(error)
+                self._stop_reading(error)
                 return
-            else:
-                if piece:
-                    pieces.append(piece)
-                else:
-                    self._has_ended = True
         if self._outgoing.pending:  # an answer to a key update
             self._flush()
+
+    def _keep(self, piece: bytes, pieces: list[bytes]) -> None:
+        if piece:
+            pieces.append(piece)
+        else:
+            self._has_ended = True
+
+    def _stop_reading(self, error: ssl.SSLError) -> None:
+        """For now, if a part of a record has come or nothing in it is for us; for good otherwise."""
+        if isinstance(error, ssl.SSLWantReadError):
+            self._flush()
+        elif isinstance(error, ssl.SSLZeroReturnError):
+            self._has_ended = True
+        else:
+            self._break(error)
 
     def _hand_up(self, pieces: list[bytes]) -> None:
         protocol = self._protocol
@@ -181,8 +202,10 @@ class TLSStream(asyncio.Transport):
         if self._is_over:
             return not self._is_closing
         self._is_over = True
-        protocol = self._protocol
-        return protocol is not None and bool(protocol.eof_received())
+        if self._protocol is not None and self._protocol.eof_received():
+            return True
+        self._is_closing = True  # nobody is there to read a close_notify
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_closing = True
@@ -212,10 +235,10 @@ class TLSStream(asyncio.Transport):
             return
         try:
             if len(data) <= _PIECE:
-                self._engine.write(data)
-                below.write(self._outgoing.read())
-                return
-            below.writelines(self._encrypted(data))
+                self._encrypt(data)
+                below.write(self._take())
+            else:
+                below.writelines(self._encrypted(data))
         except ssl.SSLError as error:
             self._break(error)
 
@@ -223,8 +246,8 @@ class TLSStream(asyncio.Transport):
         view = memoryview(data)
         records: list[bytes] = []
         for start in range(0, len(data), _PIECE):
-            self._engine.write(view[start : start + _PIECE])
-            records.append(self._outgoing.read())
+            self._encrypt(view[start : start + _PIECE])
+            records.append(self._take())
         return records
 
     def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
@@ -232,15 +255,12 @@ class TLSStream(asyncio.Transport):
 
     def _flush(self) -> None:
         if self._outgoing.pending and self._below is not None:
-            self._below.write(self._outgoing.read())
+            self._below.write(self._take())
 
     def _say_goodbye(self) -> None:
-        """close_notify (RFC 8446 §6.1); what the other end says to that is not waited for."""
-        if not self._is_secured:
-            return
-        with contextlib.suppress(ssl.SSLError):  # it wants to read the other end's
-            self._engine.unwrap()
-        self._flush()
+        if self._is_secured:
+            self._engine.say_goodbye()
+            self._flush()
 
     def close(self) -> None:
         if self._is_closing:
@@ -256,7 +276,7 @@ class TLSStream(asyncio.Transport):
             self._below.abort()
 
     def is_closing(self) -> bool:
-        return self._is_closing or self._below is None or self._below.is_closing()
+        return self._is_closing or self._below is None
 
     def can_write_eof(self) -> bool:
         return True
