@@ -91,7 +91,8 @@ async def backend(answer: Answer, seen: Seen | None = None, tls: ssl.SSLContext 
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        await asyncio.sleep(0)  # who has just been accepted is served in the next turn
+        for _ in range(5):
+            await asyncio.sleep(0)  # who has just been accepted is served some turns later
         for writer in writers:
             writer.close()
             with contextlib.suppress(OSError):
