@@ -12,6 +12,7 @@ from benches.backend import HUGE, MIB
 from benches.balancing import choosing, slow_server
 from benches.datagrams import udp
 from benches.each_middleware import each_middleware
+from benches.explain import explain
 from benches.grpc import grpc
 from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
@@ -226,5 +227,6 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         choosing,
         slow_server,
         grpc,
+        explain,
     )
 }
