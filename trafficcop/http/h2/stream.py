@@ -143,8 +143,8 @@ class Stream:
         self.send_window -= size
         session.send_window -= size
         session.patience.refund(DATA_REFUND)
-        head = pack_head(size >> 16, size & 0xFFFF, DATA, END_STREAM if is_last else 0, self.stream_id)
-        session.emit(head + data)
+        session.emit(pack_head(size >> 16, size & 0xFFFF, DATA, END_STREAM if is_last else 0, self.stream_id))
+        session.emit(data)
         if is_last:
             self._end()
 
@@ -181,9 +181,13 @@ class Stream:
         self._is_end_queued = is_last
         while self.write_queued():
             pass
+        self._wait_if_queued()
+
+    def _wait_if_queued(self) -> None:
+        # By itself, because mypy holds on to what it has seen of `_queue`, and mypyc believes it.
         if self._queue is not None:
             self.is_congested = True
-            session.blocked[self.stream_id] = self
+            self.session.blocked[self.stream_id] = self
 
     def write_queued(self) -> bool:
         """One frame of what is queued, as large as the windows allow; whether there was one."""
