@@ -16,7 +16,7 @@ from trafficcop.http.h2.heads import Head
 from trafficcop.http.h2.hpack_encoder import INDEXING, NEVER_INDEXED, WITHOUT_INDEXING, encode_literal
 from trafficcop.http.h2.session import Session
 from trafficcop.http.h2.stream import Stream
-from trafficcop.http.h2.terms import CONNECTION_WINDOW, Terms
+from trafficcop.http.h2.terms import Terms
 from trafficcop.http.headers import Field
 
 SERVER = Terms(is_client=False, max_streams=5, header_limit=4096)
@@ -91,7 +91,7 @@ class Owner:
         session.receive(data)
         session.settle()
         session.take_output()
-        assert session.fault is not None or 0 <= session.receive_window <= CONNECTION_WINDOW
+        assert session.fault is not None or 0 <= session.receive_window <= session.terms.window
         assert session.fault is None or not session.streams
         assert len(session.streams) <= max(session.terms.max_streams, 3)
         assert session.held >= 0
@@ -138,6 +138,8 @@ def make_input(dice: random.Random, is_server: bool) -> bytes:
 
 
 def cut(dice: random.Random, data: bytes) -> list[bytes]:
+    if dice.random() < 0.1:
+        return [bytes((byte,)) for byte in data[:4000]] + [data[4000:]]
     count = min(len(data), dice.choice([1, 5, 40, 400]))
     places = sorted(dice.randrange(len(data) + 1) for _ in range(count))
     return [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]

@@ -50,6 +50,9 @@ class Body:
         """The next bytes, or b"" at the end. ProxyError when the sender failed."""
         raise NotImplementedError
 
+    def hold(self) -> None:
+        """The reader will not read for a while: let nothing come that need not."""
+
     def close(self) -> None:
         """The reader wants no more of it."""
 
@@ -103,7 +106,11 @@ class Stream(Body):
             return
         self._chunks.append(chunk)
         self._size += len(chunk)
-        if self._size > HIGH_WATER and not self._is_paused:
+        if self._size > HIGH_WATER:
+            self.hold()
+
+    def hold(self) -> None:
+        if not self._is_paused and not self._is_ended:
             self._is_paused = True
             self._source.pause_body()
 
@@ -141,9 +148,12 @@ class Stream(Body):
     def _pop(self) -> bytes:
         chunks, self._chunks, self._size = self._chunks, [], 0
         if self._is_paused:
-            self._is_paused = False
-            self._source.resume_body()
+            self._resume()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        self._source.resume_body()
 
     async def read(self) -> bytes:
         while not self._chunks:
@@ -151,6 +161,8 @@ class Stream(Body):
                 raise self._error
             if self._is_ended:
                 return b""
+            if self._is_paused:
+                self._resume()
             if self.is_expected:
                 self.is_expected = False
                 self._source.continue_body()

@@ -41,6 +41,9 @@ class WatchedBody(Body):
             self._end()
         return data
 
+    def hold(self) -> None:
+        self._body.hold()
+
     async def read(self) -> bytes:
         body = self._body
         try:

@@ -26,6 +26,9 @@ from trafficcop.server.h2_tunnel import StreamTransport
 if TYPE_CHECKING:
     from trafficcop.server.h2 import H2Connection
 
+# While a client lets us hold more than this on all its streams, no answer of it is read ahead.
+_CROWDED = 512 * 1024
+
 _SWITCH: list[Field] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 
 
@@ -34,6 +37,7 @@ class ServerStream(Stream):
 
     _head: Head | None = None  # of a request that has not been started
     _body: FlowBody | None = None
+    _answer_body: Body | None = None  # that is not all here yet
     _request: Request | None = None
     _tunnel: StreamTransport | None = None
     _drained: Wakeup | None = None
@@ -224,6 +228,8 @@ class ServerStream(Stream):
         else:
             length = len(first) if is_last else response.body.length
         self.sent_size = size = len(first)
+        if not is_last:
+            self._answer_body = response.body
         block = encode_answer(self.session.encoder, response, length)
         if is_last and size:
             self.write_whole(block, first)
@@ -248,6 +254,8 @@ class ServerStream(Stream):
         self.reset(INTERNAL_ERROR)
 
     async def drained(self) -> None:
+        if self._answer_body is not None and self.session.held > _CROWDED:
+            self._answer_body.hold()
         while self.is_congested:
             self._drained = Wakeup()
             await self._drained

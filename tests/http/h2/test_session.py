@@ -109,6 +109,33 @@ def test_streams_share_the_window_of_the_connection() -> None:
     assert all(len(stream.body) == STREAM_WINDOW for stream in theirs[1:])
 
 
+def test_answers_that_nobody_reads_do_not_stop_others() -> None:
+    pair = Pair()
+    for _ in range(20):
+        mine = pair.ask()
+        pair.talk()
+        pair.server.accepted[-1].write_head(b"\x88", False)
+        pair.server.accepted[-1].write_data(b"x" * 2 * STREAM_WINDOW, True)
+        pair.talk()
+        assert len(mine.body) == STREAM_WINDOW
+    mine = pair.ask()
+    pair.talk()
+    pair.server.accepted[-1].write_head(b"\x88", False)
+    pair.server.accepted[-1].write_data(b"ok", True)
+    pair.talk()
+    assert (mine.body, mine.is_ended) == (b"ok", True)
+
+
+def test_a_body_without_a_head_is_no_answer() -> None:
+    pair = Pair()
+    mine = pair.ask()
+    pair.talk()
+    pair.server.accepted[-1].write_data(b"x", True)
+    pair.talk()
+    assert (mine.body, mine.code) == (b"", faults.PROTOCOL_ERROR)
+    assert pair.client.session.streams == {}
+
+
 def test_what_was_not_read_of_a_closed_stream_is_given_back() -> None:
     pair = Pair()
     for _ in range(10):

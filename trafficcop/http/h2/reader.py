@@ -265,6 +265,8 @@ class FrameReader:
         stream.unread += size
         if stream.receive_window < 0:
             raise StreamFault(stream_id, FLOW_CONTROL_ERROR, "more than the stream's window")
+        if session.is_client and not stream.has_head:
+            raise StreamFault(stream_id, PROTOCOL_ERROR, "a body without a head")
         if flags & PADDED:
             payload = _unwrap(PADDED, payload)
             stream.consumed(size - len(payload))

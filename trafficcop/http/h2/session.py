@@ -25,10 +25,8 @@ from trafficcop.http.h2.hpack_encoder import HpackEncoder
 from trafficcop.http.h2.patience import STREAM_REFUND, Patience
 from trafficcop.http.h2.reader import FrameReader
 from trafficcop.http.h2.stream import Stream
-from trafficcop.http.h2.terms import CONNECTION_WINDOW, Terms
+from trafficcop.http.h2.terms import Terms
 
-# How much is consumed on all streams together before a window update says so.
-_CREDIT_STEP = CONNECTION_WINDOW // 4
 # What is written in one go when streams that waited may send again; then the transport has its say.
 _FLUSH_SIZE = 128 * 1024
 # Streams that we have reset, and on which frames may still be on their way (RFC 9113 §5.1).
@@ -79,7 +77,9 @@ class Session:
         self.initial_window: int = frames.DEFAULT_WINDOW
         self.frame_size: int = frames.DEFAULT_FRAME_SIZE  # that we may send
         self.send_window: int = frames.DEFAULT_WINDOW
-        self.receive_window: int = CONNECTION_WINDOW
+        self.receive_window: int = terms.window
+        # How much is consumed on all streams together before a window update says so.
+        self._credit_step: int = terms.window // 4
         self.streams: dict[int, Stream] = {}
         self.blocked: dict[int, Stream] = {}  # what windows or the transport hold back
         self.patience = Patience()
@@ -211,7 +211,7 @@ class Session:
     def credit(self, size: int) -> None:
         """So many bytes of the connection's window are free again."""
         self._consumed += size
-        if self._consumed >= _CREDIT_STEP:
+        if self._consumed >= self._credit_step:
             self.receive_window += self._consumed
             self.emit(frames.window_update_frame(0, self._consumed))
             self._consumed = 0

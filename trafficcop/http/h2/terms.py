@@ -8,16 +8,19 @@ from trafficcop.http.h2 import frames
 # reader who stops must not stop the others. Half of it would make an upload stall, and cost half as much again.
 STREAM_WINDOW = 1024 * 1024
 CONNECTION_WINDOW = 2048 * 1024
+# A connection to a server is shared by clients that know nothing of one another. Some who read slowly must not stop the
+# others, so there is no limit but that of each stream (net/http does it so too).
+SHARED_WINDOW = 1 << 30
 
 
 class Terms:
     """`opening`: the bytes that we send first.
 
     `header_limit`: the size of a field section that is accepted; `max_streams`: how many streams the other side may
-    have open at once.
+    have open at once; `window`: how much it may have sent that nobody has read.
     """
 
-    __slots__ = ("decoder_table", "encoder_table", "header_limit", "is_client", "max_streams", "opening")
+    __slots__ = ("decoder_table", "encoder_table", "header_limit", "is_client", "max_streams", "opening", "window")
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Terms:
         self.is_client = is_client
         self.max_streams = max_streams
         self.header_limit = header_limit
+        self.window = SHARED_WINDOW if is_client else CONNECTION_WINDOW
         self.decoder_table = decoder_table
         self.encoder_table = encoder_table
         settings = {
@@ -46,5 +50,5 @@ class Terms:
         self.opening = (
             (frames.PREFACE if is_client else b"")
             + frames.settings_frame(settings)
-            + frames.window_update_frame(0, CONNECTION_WINDOW - frames.DEFAULT_WINDOW)
+            + frames.window_update_frame(0, self.window - frames.DEFAULT_WINDOW)
         )
