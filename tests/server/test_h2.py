@@ -614,6 +614,9 @@ async def test_a_client_that_lets_us_hold_much_must_take_some_of_it() -> None:
         await until(lambda: bool(_h2(loopback)))
         (connection,) = _h2(loopback)
         await until(lambda: connection.session.held > HELD_LIMIT and connection.deadline != NEVER)
+        # The rest of those answers stays with their servers.
+        answers = [stream._answer_body for stream in connection.session.streams.values()]
+        assert sum(answer is not None and answer._is_paused for answer in answers) > 30
         first = connection.deadline
         # Something was taken: it gets as long again.
         client.h2.increment_flow_control_window(100_000)
