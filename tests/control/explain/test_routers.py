@@ -63,6 +63,11 @@ def test_of_very_many_losers_some_are_told():
 # === nobody takes it ===
 
 
+def test_routers_that_name_the_host_are_nearest():
+    answer = ask(routers("PathPrefix(`/a/long/path`)", f"{HOST} && Path(`/x`)", "Path(`/y`)"))
+    assert names(answer["lost"]) == ["r1", "r0", "r2"]
+
+
 def test_nobody():
     answer = ask(routers("Host(`elsewhere.org`)"))
     assert answer["router"] is None

@@ -56,6 +56,11 @@ def test_colours_change_no_word_and_end_where_they_begin(name):
         assert [code == "\x1b[0m" for code in _COLOUR.findall(line)] == [False, True] * (line.count("\x1b") // 2)
 
 
+def test_the_sample_in_the_readme():
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    assert (GOLDEN / "refused.txt").read_text() in readme
+
+
 def lines(*given: Any, **question: Any) -> list[str]:
     return to_text(ask(*given, **question), is_coloured=False).splitlines()
 

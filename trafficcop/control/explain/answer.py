@@ -86,7 +86,7 @@ class _Explanation:
             shown["request"]["query"] = text(request.query)
         broken = Broken(self._report, self._entry_point)
         services = Services(plan, self._report.services if self._is_running else {}, ejected)
-        search = Search(plan, broken, request, services, connection.options)
+        search = Search(self._index, broken, request, services, connection.options)
         is_tls = request.peer.is_tls
         candidates, others = self._index.find(self._entry_point, spelled(request.host), is_tls=is_tls)
         found, result = await search.run(candidates, others)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from trafficcop.control.explain.rules import wanted_hosts
+from trafficcop.http.messages import Request
 from trafficcop.plan.model import Plan, RouterPlan
+from trafficcop.rules.matchers import HTTPMatcher, link_http
 from trafficcop.tls.table import HostTable
 
 
@@ -41,6 +43,7 @@ class PlanIndex:
         self.plan = plan
         self._groups: dict[tuple[str, bool], _Group] = {}
         self._tables: dict[str, HostTable] = {}
+        self._matchers: dict[int, HTTPMatcher] = {}  # of routers of the plan, by `id`
         for router in plan.routers:
             key = (router.entry_point, router.is_tls)
             group = self._groups.get(key)
@@ -61,6 +64,13 @@ class PlanIndex:
         for key, group in self._groups.items():
             if key != (entry_point, is_tls):
                 yield from group.find(hosts)
+
+    def holds(self, router: RouterPlan, request: Request) -> bool:
+        """Whether the rule of a router of this plan holds. It is linked once: expressions take long to compile."""
+        matcher = self._matchers.get(id(router))
+        if matcher is None:
+            matcher = self._matchers[id(router)] = link_http(router.rule, router.syntax)
+        return matcher(request)
 
     def hosts(self) -> Iterator[str]:
         """Every host that a rule names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from trafficcop.control.explain.index import PlanIndex
-from trafficcop.control.explain.rules import misses, spelled
+from trafficcop.control.explain.rules import spelled
 from trafficcop.control.explain.search import precedence, shown_router
 from trafficcop.control.names import is_internal
 from trafficcop.http.messages import Request
@@ -22,7 +22,7 @@ def elsewhere(index: PlanIndex, request: Request, entry_point: str) -> list[Obje
     found = [
         router
         for router in index.beside(entry_point, spelled(request.host), is_tls=request.peer.is_tls)
-        if not is_internal(router.name) and not misses(router.rule, request, router.syntax)
+        if not is_internal(router.name) and index.holds(router, request)
     ]
     found.sort(key=lambda router: (router.entry_point != entry_point, *precedence(router)))
     return [shown_router(router) | {"entryPoint": router.entry_point, "tls": router.is_tls} for router in found[:_MOST]]

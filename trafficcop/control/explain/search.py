@@ -7,12 +7,13 @@ from typing import Any
 
 from trafficcop.config.middlewares import EncodedCharacters
 from trafficcop.control.explain.broken import Broken
+from trafficcop.control.explain.index import PlanIndex
 from trafficcop.control.explain.middlewares import Chain
-from trafficcop.control.explain.rules import may_want, misses, spelled, text_of
+from trafficcop.control.explain.rules import may_want, misses, spelled, text_of, wanted_hosts
 from trafficcop.control.explain.services import Services
 from trafficcop.http.messages import Request
 from trafficcop.http.paths import routing_path
-from trafficcop.plan.model import Plan, RouterPlan
+from trafficcop.plan.model import RouterPlan
 
 Object = dict[str, Any]
 
@@ -24,8 +25,8 @@ _MISSES = 10
 class Search:
     """Goes through routers for one request. `options`: the TLS options of its connection, "" without TLS."""
 
-    def __init__(self, plan: Plan, broken: Broken, request: Request, services: Services, options: str) -> None:
-        self._plan = plan
+    def __init__(self, index: PlanIndex, broken: Broken, request: Request, services: Services, options: str) -> None:
+        self._index = index
         self._broken = broken
         self._request = request
         self._services = services
@@ -36,7 +37,8 @@ class Search:
         """What is to be told of the routers, and what comes of it. `others`: how many more there are that want another
         host; `parent`: whose children they are."""
         winner, lost = self._judge(sorted(candidates, key=precedence))
-        shown: Object = {"lost": lost[:_LOSERS], "otherHosts": others}
+        told = [self._loser(router, winner if is_behind else None) for router, is_behind in lost[:_LOSERS]]
+        shown: Object = {"lost": told, "otherHosts": others}
         if len(lost) > _LOSERS:
             shown["more"] = len(lost) - _LOSERS
         broken = self._broken.before(None if winner is None else winner.priority, self._request, parent)
@@ -50,20 +52,26 @@ class Search:
             result["if"] = list(self._doubts)
         return {"router": router_shown} | shown, result
 
-    def _judge(self, candidates: Sequence[RouterPlan]) -> tuple[RouterPlan | None, list[Object]]:
-        """The first that matches, and the others with what they wanted."""
+    def _judge(self, candidates: Sequence[RouterPlan]) -> tuple[RouterPlan | None, list[tuple[RouterPlan, bool]]]:
+        """The first that matches, and the others; with each whether it matches, too."""
         winner: RouterPlan | None = None
-        lost: list[Object] = []
+        lost: list[tuple[RouterPlan, bool]] = []
         for router in candidates:
-            found = misses(router.rule, self._request, router.syntax)
-            if found:
-                told = [{"matcher": miss.matcher, "seen": miss.seen} for miss in found[:_MISSES]]
-                lost.append(shown_router(router) | {"misses": told})
-            elif winner is None:
+            is_match = self._index.holds(router, self._request)
+            if is_match and winner is None:
                 winner = router
             else:
-                lost.append(shown_router(router) | {"behind": _reason(router, winner)})
+                lost.append((router, is_match))
+        if winner is None:  # who names the host is nearest
+            lost.sort(key=lambda entry: wanted_hosts(entry[0].rule) is None)
         return winner, lost
+
+    def _loser(self, router: RouterPlan, winner: RouterPlan | None) -> Object:
+        """`winner`: whom it is behind although it matches."""
+        if winner is not None:
+            return shown_router(router) | {"behind": _reason(router, winner)}
+        found = misses(router.rule, self._request, router.syntax)[:_MISSES]
+        return shown_router(router) | {"misses": [{"matcher": miss.matcher, "seen": miss.seen} for miss in found]}
 
     # === what the winner does ===
 
@@ -73,7 +81,7 @@ class Search:
         warnings = self._broken.warnings(router.name)
         if warnings:
             shown["warnings"] = warnings
-        chain = Chain(self._plan.middlewares, self._request, self._doubts)
+        chain = Chain(self._index.plan.middlewares, self._request, self._doubts)
         shown["middlewares"] = chain.steps
         answer = await self._check_characters(router, chain)
         if answer is None and router.is_tls and router.tls_options != self._options:
