@@ -91,14 +91,16 @@ class Middlewares:
             text = f'invalid middleware "{entry.name}" configuration: '
             return self._ledger.fail(entry, text + "invalid middleware type or middleware does not exist")
         kind = kinds[0]
-        entry.config = qualified(entry.name, entry.config)
+        config = qualified(entry.name, entry.config)
+        if config.chain is not None:
+            entry.config = config  # the API shows the full names of a chain, and of nothing else
         if kind not in MIDDLEWARES:
             return self._check_idle(entry, kind)
-        error = self._build(entry, kind)
+        error = self._build(entry, kind, getattr(config, kind))
         if error:
             entry.blame(error)
         else:
-            self.plans[entry.name] = MiddlewarePlan(entry.name, self._acting_plan(entry.config))
+            self.plans[entry.name] = MiddlewarePlan(entry.name, self._acting_plan(config))
         return error
 
     def _check_idle(self, entry: Entry[Middleware], kind: str) -> str:
@@ -108,7 +110,7 @@ class Middlewares:
         self.idle.add(entry.name)
         return ""
 
-    def _build(self, entry: Entry[Middleware], kind: str) -> str:
+    def _build(self, entry: Entry[Middleware], kind: str, options: Any) -> str:
         """Build the middleware in front of nothing; the error it raises is told here unless its cause told it."""
         told = len(self._ledger.issues)
         inherited = False
@@ -131,7 +133,7 @@ class Middlewares:
 
         context = MiddlewareContext(entry.name, service, middleware)
         try:
-            MIDDLEWARES[kind](getattr(entry.config, kind), context, _unreachable)
+            MIDDLEWARES[kind](options, context, _unreachable)
         except ValueError as error:
             text = str(error)
             if not inherited and len(self._ledger.issues) == told:

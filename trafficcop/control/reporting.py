@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from trafficcop.config.datagrams import UDPMiddleware
-from trafficcop.config.dynamic import Router, RouterObservability, Service
+from trafficcop.config.dynamic import Router, RouterObservability, Service, Sticky
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.stream import TCPMiddleware, TCPService, UDPService
 from trafficcop.control.books import Books
@@ -19,6 +19,7 @@ from trafficcop.control.udp import UDPRouterEntry
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Observability, Plan
 from trafficcop.plan.report import MiddlewareInfo, Report, RouterInfo, ServiceInfo
+from trafficcop.service.sticky import cookie_name
 
 _UP = "UP"
 
@@ -91,12 +92,29 @@ def _shown(given: Observability, observed: dict[Observability, RouterObservabili
 
 
 def _service(entry: Entry[Service], is_served: bool) -> ServiceInfo:
-    balancer = entry.config.load_balancer
-    # As in Traefik: servers are up until a check says otherwise, those of a service that nobody uses have no status.
-    if balancer is None or not is_served:
+    # As in Traefik: what nobody uses has no status, and its cookie no name of its own making.
+    if not is_served:
         return _info(entry)
-    status = {server.url: _UP for server in balancer.servers}
-    return ServiceInfo(entry.config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
+    config = _with_cookie_name(entry.name, entry.config)
+    # Servers are up until a check says otherwise.
+    servers = () if config.load_balancer is None else config.load_balancer.servers
+    status = {server.url: _UP for server in servers}
+    return ServiceInfo(config, entry.status, tuple(entry.errors), tuple(entry.used_by), status)
+
+
+def _with_cookie_name(name: str, service: Service) -> Service:
+    """The service with the name that its cookie has when none was given (`pkg/server/cookie`)."""
+    balancer, weighted = service.load_balancer, service.weighted
+    if balancer is not None and balancer.sticky is not None:
+        return replace(service, load_balancer=replace(balancer, sticky=_named(name, balancer.sticky)))
+    if weighted is not None and weighted.sticky is not None:
+        return replace(service, weighted=replace(weighted, sticky=_named(name, weighted.sticky)))
+    return service
+
+
+def _named(name: str, sticky: Sticky) -> Sticky:
+    cookie = sticky.cookie
+    return sticky if cookie is None else replace(sticky, cookie=replace(cookie, name=cookie_name(cookie.name, name)))
 
 
 def _tcp_service(entry: Entry[TCPService], is_served: bool) -> ServiceInfo:

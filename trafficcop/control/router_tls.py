@@ -90,7 +90,8 @@ def _split(entry: RouterEntry, conflicts: Mapping[str, Mapping[str, str]], ledge
         text = CONFLICT
     else:
         text = f"no domain found in rule {entry.config.rule}, the TLS option {entry.options} cannot be applied"
-    ledger.tell(entry, text + next(iter(lost.values())), "tls", "options", is_warning=True)
+    if entry.options != DEFAULT:  # the others have what they asked for
+        ledger.tell(entry, text + next(iter(lost.values())), "tls", "options", is_warning=True)
     for entry_point in entry.entry_points:
         if entry_point in lost:
             yield _copy(entry, entry_point, text)
@@ -108,7 +109,8 @@ def _copy(entry: RouterEntry, entry_point: str, text: str) -> RouterEntry:
     copy.syntax, copy.priority = entry.syntax, entry.priority
     for error in entry.errors:
         copy.blame(error, is_critical=entry.is_disabled)
-    copy.blame(text, is_critical=False)
+    if entry.options != DEFAULT:
+        copy.blame(text, is_critical=False)
     return copy
 
 

@@ -15,8 +15,9 @@ from trafficcop.control.services import Services
 from trafficcop.control.spread import RouterEntry, service_of, syntax_of
 from trafficcop.plan.model import RouterPlan
 from trafficcop.rules.ast import Node
-from trafficcop.rules.errors import RuleError
+from trafficcop.rules.errors import RuleError, without_guess
 from trafficcop.rules.names import Syntax
+from trafficcop.rules.parse import parse
 
 _DEEPEST = 100
 
@@ -48,19 +49,35 @@ class Routers:
         for entry in routers.values():
             if not entry.is_disabled:
                 self._check(entry)
+            elif not entry.parents and entry.config.rule:
+                self._place(entry)  # the API shows where it would be
         for entry in routers.values():
             if not entry.parents and not entry.is_disabled:
                 yield from self._plans(entry)
 
-    def _check(self, entry: RouterEntry) -> None:
+    def _place(self, entry: RouterEntry) -> None:
         if not entry.parents:
             self._bind(entry)
-        self._check_priority(entry)
-        self._check_tls(entry)
-        self._check_service(entry)
-        if entry.middlewares:
-            self._check_middlewares(entry)
-        self._check_rule(entry)
+        if entry.priority == 0 and (entry.parents or entry.using):
+            entry.priority = len(entry.config.rule.encode())
+
+    def _check(self, entry: RouterEntry) -> None:
+        """All that is wrong is told; the API shows what stopped Traefik, which is the first of it in this order."""
+        self._place(entry)
+        checks = (self._check_priority, self._check_tls, self._check_service, self._check_middlewares, self._check_rule)
+        errors = [error for check in checks if (error := check(entry))]
+        if errors:
+            entry.blame(errors[0])
+        if entry.tls is not None and entry.name not in self._parsed:
+            self._blame_domains(entry)
+
+    def _blame_domains(self, entry: RouterEntry) -> None:
+        """A rule of which not even the domains can be read is a mistake twice: TLS needs them, too."""
+        rule = entry.config.rule
+        try:
+            parse(rule, syntax="v2" if syntax_of(entry) == "v2" else "v3")
+        except RuleError as error:
+            entry.blame(f"invalid rule {rule}, error: error while parsing rule {rule}: {without_guess(error.message)}")
 
     def _bind(self, entry: RouterEntry) -> None:
         known = self._entry_points.tcp
@@ -81,16 +98,16 @@ class Routers:
         elif len(entry.using) > 1:
             entry.using = sorted(set(entry.using))
 
-    def _check_priority(self, entry: RouterEntry) -> None:
-        if entry.priority == 0:
-            entry.priority = len(entry.config.rule.encode())
-        if entry.priority > MAX_USER_PRIORITY and not is_internal(entry.name):
-            text = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
-            self._ledger.fail(entry, text, "priority")
+    def _check_priority(self, entry: RouterEntry) -> str:
+        if entry.priority <= MAX_USER_PRIORITY or is_internal(entry.name):
+            return ""
+        text = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+        self._ledger.tell(entry, text, "priority")
+        return text
 
-    def _check_tls(self, entry: RouterEntry) -> None:
+    def _check_tls(self, entry: RouterEntry) -> str:
         if entry.tls is None:
-            return
+            return ""
         resolver = entry.tls.cert_resolver
         if resolver and resolver not in self._entry_points.resolvers:
             text = f'certificates resolver "{resolver}" does not exist'
@@ -100,46 +117,49 @@ class Routers:
         error = self._tls_options.get(name)
         if error is None:
             text = f"building router handler: unknown TLS options: {name}"
-            entry.blame(text)
             self._ledger.tell(entry, text + self._ledger.suggest(name, self._tls_options), "tls", "options")
-        elif error:  # told where the options stand
-            entry.blame(f"building router handler: building TLS config: {error}")
+            return text
+        # What is wrong with options is told where they stand.
+        return f"building router handler: building TLS config: {error}" if error else ""
 
-    def _check_service(self, entry: RouterEntry) -> None:
+    def _check_service(self, entry: RouterEntry) -> str:
         name = service_of(entry)
-        if not name:
-            return
-        error = self._services.check(name)
+        error = self._services.check(name) if name else ""
         if error:
-            entry.blame(error)
             if not self._services.exists(name):
                 self._ledger.tell(entry, self._services.missing(name, error), "service")
             elif is_internal(name):
                 self._ledger.tell(entry, error, "service")
+        return error
 
-    def _check_middlewares(self, entry: RouterEntry) -> None:
-        """What the entry point gives is told where that stands, once for all of its routers."""
+    def _check_middlewares(self, entry: RouterEntry) -> str:
+        """The last error, for a chain is built from its end. What the entry point gives is told where that stands,
+        once for all of its routers."""
         count = entry.given_middlewares
+        errors: list[str] = []
         for index, name in enumerate(entry.middlewares[:count]):
             error = self._middlewares.check(name)
             if error:
-                entry.blame(error)
+                errors.append(error)
                 if name not in self._middlewares.entries:
                     path = ("entryPoints", entry.entry_points[0], "http", "middlewares", index)
                     self._ledger.tell_static(path, self._middlewares.missing(name, error))
-        for error in self._middlewares.check_all(entry, entry.middlewares[count:]):
-            entry.blame(error)
+        errors += self._middlewares.check_all(entry, entry.middlewares[count:])
+        return errors[-1] if errors else ""
 
-    def _check_rule(self, entry: RouterEntry) -> None:
+    def _check_rule(self, entry: RouterEntry) -> str:
         rule = entry.config.rule
         syntax: Syntax = "v2" if syntax_of(entry) == "v2" else "v3"
         try:
             self._parsed[entry.name] = self._rules.parse(rule, "http", syntax)
-            for hint in self._rules.hints(rule, "http", syntax):
-                self._ledger.tell(entry, hint, "rule", is_warning=True)
         except RuleError as error:
-            entry.blame(f"error while parsing rule {rule}: {error.message}")
             self._ledger.tell_inside(entry, error.message, "rule", rule, error.column if error.line == 1 else 0)
+            # What was meant is told with the place; the API has what Traefik's has.
+            what = "adding" if error.argument >= 0 else "parsing"
+            return f"error while parsing rule {rule}: {what} rule {rule}: {without_guess(error.message)}"
+        for hint in self._rules.hints(rule, "http", syntax):
+            self._ledger.tell(entry, hint, "rule", is_warning=True)
+        return ""
 
     def _plans(self, entry: RouterEntry) -> Iterator[RouterPlan]:
         if entry.children:

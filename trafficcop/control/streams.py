@@ -30,7 +30,7 @@ from trafficcop.control.tcp_checks import mistakes
 from trafficcop.http.addresses import address_range
 from trafficcop.rules.ast import Node
 from trafficcop.rules.domains import default_priority, domains
-from trafficcop.rules.errors import RuleError
+from trafficcop.rules.errors import RuleError, without_guess
 from trafficcop.rules.names import Syntax
 
 TCP_ROUTERS = ("tcp", "routers")
@@ -200,13 +200,15 @@ def check_tcp_routers(
             continue
         entry.entry_points = entry.entry_points or entry_points.defaults
         entry.using = bound(entry, entry.entry_points, entry_points.tcp, ledger)
-        if entry.config.service:
-            services.check_named(entry, entry.config.service)
-        else:
+        count = len(entry.errors)
+        if not entry.config.service:
             ledger.fail(entry, "the service is missing on the router")
         _check_rule(entry, entry_points.rule_syntax, rules, ledger)
-        _check_tls(entry, tls_options, ledger)
+        if entry.config.service:
+            services.check_named(entry, entry.config.service)
         _check_middlewares(entry, middlewares, ledger)
+        _check_tls(entry, tls_options, ledger)
+        del entry.errors[count + 1 :]  # all of them are told; the API shows the one that stopped Traefik
 
 
 def bound(
@@ -246,7 +248,7 @@ def _check_rule(entry: StreamRouter, default_syntax: str, rules: RuleBook, ledge
     try:
         node = rules.parse(text, "tcp", entry.syntax)
     except RuleError as error:
-        entry.blame(f"error while parsing rule {router.rule}: {error.message}")
+        entry.blame(f'invalid rule: "{router.rule}" , {without_guess(error.message)}')
         column = error.column if error.line == 1 else 0
         ledger.tell_inside(entry, error.message, "rule", router.rule, column)
         return
@@ -282,7 +284,8 @@ def _check_tls(entry: StreamRouter, tls_options: Mapping[str, str], ledger: Ledg
 
 
 def _check_middlewares(entry: StreamRouter, middlewares: Mapping[str, Entry[TCPMiddleware]], ledger: Ledger) -> None:
-    for index, name in enumerate(entry.middlewares):
+    """From the end, as a chain is built."""
+    for index, name in reversed(list(enumerate(entry.middlewares))):
         found = middlewares.get(name)
         if found is None:
             text = f'middleware "{name}" does not exist'

@@ -21,3 +21,8 @@ class RuleError(Exception):
             return self.message
         place = f"column {self.column}" if self.line == 1 else f"line {self.line}, column {self.column}"
         return f"{place}: {self.message}"
+
+
+def without_guess(message: str) -> str:
+    """A message without what may have been meant instead."""
+    return message.partition(" (did you mean ")[0]
