@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable
 from pathlib import Path
+from time import perf_counter_ns
 
 import pytest
 
@@ -36,14 +37,14 @@ async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dic
     log = AccessLog(AccessLogOptions(format="json", file_path=str(path), fields=AccessLogFields(headers=everything)))
     observer = AccessObserver(log, "web")
     request = Request(b"GET", b"/", None, Headers())
-    record = observer.begin(request)
+    seen = observer.begin(request, perf_counter_ns(), True)
     request.route = Route("web@file", "app@file", is_logged=is_logged)
     try:
         response = await handler(request)
         response.headers.remove(b"server")
     except ProxyError:
         response = bare_response(502, b"Bad Gateway")
-    observer.end(record, response, 9, True)
+    observer.end(seen, None, response, 9, True)
     log.close()
     return read(path)
 
@@ -138,7 +139,7 @@ def test_processes_that_share_a_log_number_requests_without_overlap(tmp_path: Pa
     def numbers(place: int) -> list[int]:
         log = AccessLog(AccessLogOptions(file_path=str(tmp_path / "log")), place=place, places=3)
         observer = AccessObserver(log, "web")
-        found = [observer.begin(Request(b"GET", b"/", None, Headers())).request_count for _ in range(3)]
+        found = [observer.begin(Request(b"GET", b"/", None, Headers()), 1, True)[9] for _ in range(3)]
         log.close()
         return found
 

@@ -270,6 +270,7 @@ async def test_a_router_behind_another_counts_once_for_the_entry_point() -> None
         ("c@file", "app@file", "200"): 1,
     }
     assert sum(samples(families["traefik_entrypoint_requests"], "_total").values()) == 2
+    assert sum(samples(families["traefik_service_requests"], "_total").values()) == 1
 
 
 async def test_a_streamed_answer_counts_when_its_last_byte_has_passed() -> None:

@@ -40,10 +40,11 @@ class Answer(Wakeup):
 
     response: Response | None = None
     error: BaseException | None = None
-    # For the watcher: what was asked, and when. For the pipeline: what its observer keeps.
+    # For the watcher: what was asked, and when. For the pipeline: what its observer keeps, and when a server answered.
     request: Request | None = None
     started: int = 0
     record: Any = None
+    answered: int = 0
 
     def __init__(self, sender: Sender | None = None) -> None:
         # No defaults of the class: mypyc leaves out None for what is a Protocol.
@@ -53,6 +54,8 @@ class Answer(Wakeup):
 
     def watch(self, watcher: Watcher, request: Request, started: int) -> None:
         """Call `watcher.on_settled`, before anybody else is told; at once if it is settled already."""
+        if self._watcher is not None:
+            watcher = _Watchers(self._watcher, self.started, watcher)
         self.request = request
         self.started = started
         if self._is_set:
@@ -113,6 +116,22 @@ class Answer(Wakeup):
                 self.give_up()
                 raise
         return self.result()
+
+
+class _Watchers:
+    """A watcher and one further out, each with its own beginning."""
+
+    __slots__ = ("_inner", "_outer", "_started")
+
+    def __init__(self, inner: Watcher, started: int, outer: Watcher) -> None:
+        self._inner = inner
+        self._started = started
+        self._outer = outer
+
+    def on_settled(self, answer: Answer) -> None:
+        self._outer.on_settled(answer)
+        answer.started = self._started
+        self._inner.on_settled(answer)
 
 
 class Change(Protocol):

@@ -178,3 +178,8 @@ class Stream(Body):
 
 
 EMPTY = Bytes(b"")
+
+
+def received_of(body: Body) -> int:
+    """How many bytes of it have come."""
+    return body.received if isinstance(body, Stream) else body.length or 0

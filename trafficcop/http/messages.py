@@ -31,6 +31,7 @@ class Peer:
         "ip",
         "is_tls",
         "is_trusted",
+        "json",
         "local_address",
         "local_port",
         "number",
@@ -56,6 +57,7 @@ class Peer:
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked
         self.tls: TLSFacts | None = None  # of a connection that came through TLS
+        self.json = b""  # what the access log writes of it, once it has
 
     def learn_number(self) -> int:
         """The address as a number, worked out once per connection."""
@@ -66,7 +68,7 @@ class Peer:
 class Route:
     """The router that took a request, for logs and metrics: `name@provider` and the name of its service."""
 
-    __slots__ = ("is_logged", "is_measured", "meter", "name", "service")
+    __slots__ = ("clf", "is_logged", "is_measured", "json", "meter", "name", "service")
 
     def __init__(
         self,
@@ -82,16 +84,18 @@ class Route:
         self.is_logged = is_logged  # in the access log, as far as the router has a say
         self.is_measured = is_measured  # in the metrics, likewise
         self.meter = meter  # that counts its requests
+        self.clf = self.json = b""  # what the access log writes of it, once it has
 
 
 class Target:
     """The server that a request was sent to, for logs and metrics."""
 
-    __slots__ = ("service", "url")
+    __slots__ = ("clf", "json", "service", "url")
 
     def __init__(self, service: str, url: str) -> None:
         self.service = service
         self.url = url
+        self.clf = self.json = b""  # what the access log writes of it, once it has
 
 
 class Origin:
@@ -100,7 +104,7 @@ class Origin:
     __slots__ = ("answered", "headers", "length", "started", "status")
 
     def __init__(self, started: int) -> None:
-        self.started = started  # as `answered`: nanoseconds of time.time_ns()
+        self.started = started  # as `answered`: nanoseconds of `perf_counter_ns`
         self.answered = 0
         self.status = 0
         self.headers: list[Field] | None = None

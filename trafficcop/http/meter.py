@@ -34,18 +34,31 @@ class Meter:
     `header_names`: request fields whose values are labels of their own, counted apart in `by_header`.
     """
 
-    __slots__ = ("_bounds", "_first_bound", "_header_names", "by_header", "by_tls", "cells", "key", "retries")
+    __slots__ = ("_bounds", "_header_names", "by_header", "by_tls", "cells", "first_bound", "key", "retries", "usual")
 
     def __init__(self, key: tuple[str, ...], bounds: tuple[int, ...], header_names: tuple[bytes, ...] = ()) -> None:
         self.key = key
         self.cells: dict[Labels, list[int]] = {}
+        # Those of GET and HTTP, by code, if there are no other labels: who is in a hurry counts there by itself.
+        self.usual: dict[int, list[int]] = {}
         # None until there is something: of most meters there are thousands.
         self.by_header: dict[tuple[Labels, tuple[bytes, ...]], int] | None = None
         self.by_tls: dict[tuple[str, str], int] | None = None  # by version and cipher
         self.retries = 0
         self._bounds = bounds  # nanoseconds, ascending
-        self._first_bound = bounds[0] if bounds else 0
+        self.first_bound = bounds[0] if bounds else 0
         self._header_names = header_names
+
+    def count_usual(self, request: Request, code: int, elapsed: int, sent: int) -> None:
+        """A GET without a body, over HTTP without TLS, that took longer than the first bound, or is the first one."""
+        self.count(request, b"GET", HTTP, code, elapsed, 0, sent)
+        if not self._header_names:
+            self.usual[code] = self.cells[b"GET", HTTP, code]
+
+    def hand_over(self, successor: Meter | None) -> None:
+        """What is still to come counts for another, or for nobody."""
+        self.cells = {} if successor is None else successor.cells
+        self.usual = {}
 
     def count(
         self, request: Request, method: bytes, protocol: str, code: int, elapsed: int, received: int, sent: int
@@ -55,7 +68,7 @@ class Meter:
         if cell is None:
             cell = self._cell(method, protocol, code)
         cell[SUM] += elapsed
-        if elapsed <= self._first_bound:
+        if elapsed <= self.first_bound:
             cell[BUCKETS] += 1
         else:
             cell[BUCKETS + bisect_left(self._bounds, elapsed)] += 1

@@ -7,15 +7,15 @@ metrics count each attempt.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from time import time_ns
+from time import perf_counter_ns
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import Answer
-from trafficcop.http.body import EMPTY, Body, Stream
+from trafficcop.http.body import EMPTY, Bytes, Stream, received_of
 from trafficcop.http.h1_encode import reason_of
 from trafficcop.http.headers import KIND
 from trafficcop.http.messages import Handler, Origin, Request, Response
-from trafficcop.http.meter import CLIENT_GONE, GRPC, GRPC_WEB, HTTP, Meter, grpc_code, protocol_of
+from trafficcop.http.meter import BUCKETS, CLIENT_GONE, GRPC, GRPC_WEB, HTTP, SENT, SUM, Meter, grpc_code, protocol_of
 from trafficcop.http.watched import watch
 
 _WITHOUT_BODY = frozenset((204, 304))
@@ -31,7 +31,7 @@ class Observed:
         self._meter = meter
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        started = time_ns()
+        started = perf_counter_ns()
         coming = self._handler(request)
         if isinstance(coming, Answer):
             coming.watch(self, request, started)
@@ -51,19 +51,28 @@ class Observed:
         request, response, meter = answer.request, answer.response, self._meter
         if request is None or meter is None:
             return
-        if response is not None and request.body is EMPTY and request.method == b"GET":
+        route = request.route
+        if (
+            response is not None
+            and request.body is EMPTY
+            and request.method == b"GET"
+            and type(response.body) is Bytes
+            and not request.marks & KIND
+            and request.upgrade is None
+            and route is not None
+            and route.is_measured
+            and request.peer.tls is None
+        ):
             # The usual exchange, without a call more than it needs.
-            body, status, route = response.body, response.status, request.route
-            if (
-                body.length is not None
-                and not isinstance(body, Stream)
-                and not request.marks & KIND
-                and request.upgrade is None
-                and status not in _WITHOUT_BODY
-                and route is not None
-                and route.is_measured
-            ):
-                meter.count(request, b"GET", HTTP, status, time_ns() - answer.started, 0, body.length)
+            cell = meter.usual.get(response.status)
+            elapsed = perf_counter_ns() - answer.started
+            if cell is not None and elapsed <= meter.first_bound:
+                cell[SUM] += elapsed
+                cell[BUCKETS] += 1
+                cell[SENT] += response.body.length or 0
+                return
+            if response.status not in _WITHOUT_BODY:
+                meter.count_usual(request, response.status, elapsed, response.body.length or 0)
                 return
         self._settle(request, answer.started, response, answer.error)
 
@@ -84,12 +93,15 @@ class Observed:
         if size and (request.method == b"HEAD" or status in _WITHOUT_BODY):
             size = 0
         sent = request.body
-        received = 0 if sent is EMPTY else _received(sent)
-        meter.count(request, request.method, HTTP, status, time_ns() - started, received, size)
+        received = received_of(sent)
+        meter.count(request, request.method, HTTP, status, perf_counter_ns() - started, received, size)
 
 
 class Logged(Observed):
-    """The same where an access log is kept, which wants the fields of the answer, too, if it `has_headers`."""
+    """The same for an access log that tells servers' answers from ours, and wants their fields if it `has_headers`.
+
+    Who follows the Answer itself finds there when it came; for all others it is noted in the request.
+    """
 
     __slots__ = ("_has_headers",)
 
@@ -98,34 +110,49 @@ class Logged(Observed):
         self._has_headers = has_headers
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        started = time_ns()
-        request.origin = Origin(started)
-        coming = self._handler(request)
+        started = perf_counter_ns()
+        try:
+            coming = self._handler(request)
+        except ProxyError:
+            request.origin = Origin(started)
+            raise
         if isinstance(coming, Answer):
             coming.watch(self, request, started)
             return coming
         return self._awaited(coming, request, started)
 
-    def _settle(self, request: Request, started: int, response: Response | None, error: BaseException | None) -> None:
-        origin = request.origin
-        if response is not None and origin is not None:
-            origin.answered = time_ns()
+    def on_settled(self, answer: Answer) -> None:
+        request = answer.request
+        if request is None:
+            return
+        now = perf_counter_ns()
+        if answer.response is not None and answer.record is not None and not self._has_headers:
+            answer.answered = now
+        else:
+            self._note(request, answer.started, answer.response, now)
+        if self._meter is not None:
+            super().on_settled(answer)
+
+    async def _awaited(self, coming: Awaitable[Response], request: Request, started: int) -> Response:
+        request.origin = Origin(started)
+        response = await super()._awaited(coming, request, started)
+        self._note(request, started, response, perf_counter_ns())
+        return response
+
+    def _note(self, request: Request, started: int, response: Response | None, now: int) -> None:
+        request.origin = origin = Origin(started)
+        if response is not None:
+            origin.answered = now
             origin.status = response.status
             if self._has_headers:
                 origin.headers = response.headers.fields.copy()
                 origin.length = response.body.length
-        if self._meter is not None:
-            super()._settle(request, started, response, error)
 
 
 def _count(meter: Meter, request: Request, code: int, started: int, size: int) -> None:
     body = request.body
-    received = 0 if body is EMPTY else _received(body)
-    meter.count(request, request.method, protocol_of(request), code, time_ns() - started, received, size)
-
-
-def _received(body: Body) -> int:
-    return body.received if isinstance(body, Stream) else body.length or 0
+    received = received_of(body)
+    meter.count(request, request.method, protocol_of(request), code, perf_counter_ns() - started, received, size)
 
 
 class _End:
@@ -145,4 +172,4 @@ class _End:
         code = response.status
         if request.marks & KIND and protocol_of(request) in (GRPC, GRPC_WEB):
             code = grpc_code(response)
-        _count(self._meter, request, code, self._started, _received(self._body))
+        _count(self._meter, request, code, self._started, received_of(self._body))

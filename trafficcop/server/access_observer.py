@@ -1,70 +1,106 @@
-"""The access log's share of each request."""
+"""The access log's share of each request, and that of the metrics, where both are kept."""
 
 from __future__ import annotations
 
-import time
+from time import perf_counter_ns
+from typing import Any
 
-from trafficcop.http.body import EMPTY, Stream
-from trafficcop.http.headers import MANAGED, Field
-from trafficcop.http.messages import Origin, Request, Response
+from trafficcop.http.answer import Answer
+from trafficcop.http.body import EMPTY
+from trafficcop.http.headers import KIND, MANAGED, Field
+from trafficcop.http.messages import Request, Response
+from trafficcop.http.meter import HTTP, Meter, protocol_of
+from trafficcop.server.metrics_observer import MetricsObserver
 from trafficcop.telemetry.access import AccessLog
-from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.telemetry.access_record import AccessRecord, Seen, record_of
+from trafficcop.telemetry.access_usual import is_plain
+from trafficcop.telemetry.clock import Clock
+from trafficcop.telemetry.meters import Meters
 
 
-class AccessObserver:
-    """Fills an AccessRecord from the first sight of a request to the last byte of its answer."""
+class AccessObserver(MetricsObserver):
+    """Writes a line for each exchange: at one go if it is a usual one, else from a record of all there is."""
 
-    __slots__ = ("_entry_point", "_log", "is_waiting")
+    __slots__ = ("_clock", "_entry_point", "_has_origins", "_is_counting", "_log", "_usual")
 
-    def __init__(self, log: AccessLog, entry_point: str) -> None:
-        self.is_waiting = True
+    def __init__(
+        self, log: AccessLog, entry_point: str, meters: Meters | None = None, unrouted: Meter | None = None
+    ) -> None:
+        super().__init__(meters, unrouted)
+        self._is_counting = meters is not None
+        self._clock = Clock()
         self._log = log
         self._entry_point = entry_point
+        self._has_origins = log.needs_origins
+        self._usual = log.usual(entry_point)
 
-    def begin(self, request: Request) -> AccessRecord:
+    def begin(self, request: Request, started: int, is_admitted: bool) -> Any:
+        marks = request.marks
+        protocol = HTTP if request.upgrade is None and not marks & KIND else protocol_of(request)
+        forwarded_for = b""
+        if marks & MANAGED and is_admitted:
+            forwarded_for = request.headers.get(b"x-forwarded-for") or b""
         log = self._log
-        log.served += log.stride
-        record = AccessRecord(request, time.time_ns(), self._entry_point, log.served)
-        if request.body is not EMPTY:
-            record.request_body = request.body
-        return record
+        log.served = number = log.served + log.stride
+        second = self._clock.second
+        if not second.start <= started < second.end:
+            second = self._clock.second_of(started)
+        return (
+            started, request, request.method, request.body, protocol,
+            request.raw_path, request.query, request.authority, forwarded_for, number, second,
+        )  # fmt: skip
 
-    def admitted(self, record: AccessRecord) -> None:
-        request = record.request
-        record.original_target = request.target
-        record.original_authority = request.authority
-        if request.marks & MANAGED:
-            record.forwarded_for = request.headers.get(b"x-forwarded-for") or b""
+    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
+        started, request, forwarded_for = seen[0], seen[1], seen[8]
+        elapsed = perf_counter_ns() - started
+        if self._is_counting:
+            MetricsObserver.end(self, seen[:5], answer, response, size, is_whole)
+        usual, route, server = self._usual, request.route, request.server
+        if (
+            usual is not None
+            and route is not None
+            and server is not None
+            and response is not None
+            and route.is_logged
+            and not forwarded_for
+            and is_plain(request)
+        ):
+            asked = -1
+            if not self._has_origins:
+                asked = 0
+            elif is_whole and answer is not None and answer.answered:
+                asked = answer.answered - answer.started
+            line = usual(seen, route, server, response.status, size, elapsed, asked) if asked >= 0 else b""
+            if line:
+                self._log.append(line)
+                return
+        if self._log.is_wanted(route):
+            record = self._record(seen, elapsed, response, size)
+            _note_origin(record, answer, is_whole, started + elapsed, size)
+            self._log.record(record)
 
-    def end(self, record: AccessRecord, response: Response | None, size: int, is_whole: bool) -> None:
-        record.is_whole = is_whole
-        record.duration = time.time_ns() - record.started
-        if self._log.needs_request_headers:
-            request = record.request
+    def _record(self, seen: Seen, elapsed: int, response: Response | None, size: int) -> AccessRecord:
+        log, request = self._log, seen[1]
+        record = record_of(seen, self._entry_point)
+        record.duration = elapsed
+        if log.needs_request_headers:
             length = None if request.body is EMPTY else request.body.length
             record.request_headers = _with_length(request.headers.fields, length)
-        tls = record.request.peer.tls
-        if tls is not None and self._log.needs_tls:
+        tls = request.peer.tls
+        if tls is not None and log.needs_tls:
             record.tls_version, record.tls_cipher = tls.version, tls.cipher
             record.tls_client_subject = tls.client_subject
-        body = record.request_body
-        if body is not EMPTY:
-            record.request_size = body.received if isinstance(body, Stream) else body.length or 0
-        notes = record.request.notes
-        if notes is not None:
-            record.retry_attempts = notes.get("RetryAttempts", 0)
-        if response is not None:
+        if request.notes is not None:
+            record.retry_attempts = request.notes.get("RetryAttempts", 0)
+        if response is None:
+            record.downstream_status = 499
+        else:
             record.downstream_status = response.status
             record.downstream_size = size
-            if self._log.needs_response_headers:
+            if log.needs_response_headers:
                 length = response.body.length if response.status >= 200 and response.status not in (204, 304) else None
                 record.downstream_headers = _with_length(response.headers.fields, length)
-        else:
-            record.downstream_status = 499
-        origin = record.request.origin
-        if origin is not None:
-            _note_origin(record, origin, size)
-        self._log.record(record)
+        return record
 
 
 def _with_length(fields: list[Field], length: int | None) -> list[Field]:
@@ -72,11 +108,17 @@ def _with_length(fields: list[Field], length: int | None) -> list[Field]:
     return fields if length is None else [*fields, (b"Content-Length", b"%d" % length)]
 
 
-def _note_origin(record: AccessRecord, origin: Origin, size: int) -> None:
+def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, now: int, size: int) -> None:
     """What the server said; if it said nothing, what was said in its place (Traefik `pkg/middlewares/accesslog`)."""
-    record.origin_status = origin.status or record.downstream_status
+    origin = record.request.origin
+    if answer is not None and answer.answered:
+        started, answered, status = answer.started, answer.answered, record.downstream_status
+    elif origin is not None:
+        started, answered, status = origin.started, origin.answered, origin.status
+        record.origin_headers = origin.headers and _with_length(origin.headers, origin.length)
+    else:
+        return
+    record.origin_status = status or record.downstream_status
     record.origin_size = size
-    record.origin_headers = origin.headers and _with_length(origin.headers, origin.length)
     # A body that was still coming went on its way as it came: the server was at work until the end.
-    ended = origin.answered if record.is_whole and origin.answered else record.started + record.duration
-    record.origin_duration = max(ended - origin.started, 0)
+    record.origin_duration = max((answered if is_whole and answered else now) - started, 0)

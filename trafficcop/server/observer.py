@@ -4,43 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from trafficcop.http.answer import Answer
 from trafficcop.http.messages import Request, Response
 
 
 class Observer(Protocol):
-    """Sees every request of an entry point twice, and keeps what it likes in between.
+    """Sees every request of an entry point twice, and keeps what it likes in between."""
 
-    `is_waiting`: it wants to be told besides when a request was admitted.
-    """
+    def begin(self, request: Request, started: int, is_admitted: bool) -> Any:
+        """A request that came at `started` (nanoseconds of `perf_counter_ns`); what is returned is handed back below.
 
-    is_waiting: bool
+        It is as routers see it: its path clean, and nothing in it a stranger must not say, unless it was refused.
+        """
 
-    def begin(self, request: Request) -> Any:
-        """A request as it came. What is returned is handed back below."""
+    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
+        """The exchange is over; without a response if the client has gone.
 
-    def admitted(self, record: Any) -> None:
-        """From here on the request is as routers see it: its path clean, and nothing in it a stranger must not say."""
-
-    def end(self, record: Any, response: Response | None, size: int, is_whole: bool) -> None:
-        """The exchange is over; None: without an answer. `is_whole`: the answer was all here when it was sent."""
-
-
-class Observers:
-    """Several as one."""
-
-    __slots__ = ("_observers", "is_waiting")
-
-    def __init__(self, observers: tuple[Observer, ...]) -> None:
-        self._observers = observers
-        self.is_waiting = any(observer.is_waiting for observer in observers)
-
-    def begin(self, request: Request) -> Any:
-        return [observer.begin(request) for observer in self._observers]
-
-    def admitted(self, record: Any) -> None:
-        for observer, own in zip(self._observers, record, strict=True):
-            observer.admitted(own)
-
-    def end(self, record: Any, response: Response | None, size: int, is_whole: bool) -> None:
-        for observer, own in zip(self._observers, record, strict=True):
-            observer.end(own, response, size, is_whole)
+        `answer`: what brought the response, if nobody stood in between. `is_whole`: it was all here when it was sent.
+        """

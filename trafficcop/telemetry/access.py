@@ -12,8 +12,9 @@ from pathlib import Path
 from trafficcop.config.observability import AccessLog as AccessLogConfiguration
 from trafficcop.http.messages import Route
 from trafficcop.telemetry.access_filter import filter_of
-from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line
+from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line, usual_line
 from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.telemetry.access_usual import Usual
 from trafficcop.telemetry.log import fields, get_logger
 
 _log = get_logger(__name__)
@@ -35,15 +36,17 @@ class AccessLog:
     """
 
     __slots__ = (
-        "_descriptor", "_filter", "_format", "_is_failing", "_lines", "_path", "_schedule", "_size", "_write_limit",
-        "has_internals", "lost", "needs_request_headers", "needs_response_headers", "needs_tls", "served", "stride",
+        "_descriptor", "_filter", "_format", "_format_name", "_is_failing", "_lines", "_modes", "_path", "_schedule",
+        "_size", "_write_limit", "has_internals", "lost", "needs_origins", "needs_request_headers",
+        "needs_response_headers", "needs_tls", "served", "stride",
     )  # fmt: skip
 
     def __init__(
         self, config: AccessLogConfiguration, *, schedule: Schedule | None = None, stdout: int = STDOUT,
         place: int = 0, places: int = 1,
     ) -> None:  # fmt: skip
-        modes = FieldModes(config.fields)
+        self._modes = modes = FieldModes(config.fields)
+        self._format_name = config.format
         complain = _log.error if place == 0 else _log.debug  # once is enough for all that share the log
         self._format = _format_of(config.format, modes, complain)
         self._filter = filter_of(config.filters, complain)
@@ -65,7 +68,7 @@ class AccessLog:
             if is_json
             else any(modes.header_mode(name) != "drop" for name in ("Referer", "User-Agent"))
         )
-        self.needs_tls = is_json
+        self.needs_tls = self.needs_origins = is_json
         self.needs_response_headers = is_json and modes.has_headers
 
     @property
@@ -73,22 +76,29 @@ class AccessLog:
         """Whether any header field can reach a line."""
         return self.needs_request_headers or self.needs_response_headers
 
+    def usual(self, entry_point: str) -> Usual | None:
+        """What writes the lines of usual exchanges, to be appended as they are; None if each must be looked at."""
+        return None if self._filter is not None else usual_line(self._format_name, self._modes, entry_point)
+
+    def is_wanted(self, route: Route | None) -> bool:
+        """Whether the requests of a router, or of none, may be in the log at all."""
+        if route is None:
+            return True
+        return route.is_logged and (self.has_internals or not route.service.endswith("@internal"))
+
     def record(self, record: AccessRecord) -> None:
         """Log a finished exchange."""
-        route = record.request.route
-        if route is not None and not self._is_kept(route):
-            return
-        if self._filter is not None and not self._filter.is_kept(record):
-            return
+        if self._filter is None or self._filter.is_kept(record):
+            self.append(self._format(record))
+
+    def append(self, line: bytes) -> None:
+        """A line of a finished exchange."""
         lines = self._lines
-        lines.append(self._format(record))
+        lines.append(line)
         if len(lines) >= self._size:
             self.flush()
         elif len(lines) == 1 and self._schedule is not None:
             self._schedule(FLUSH_SECONDS, self.flush)
-
-    def _is_kept(self, route: Route) -> bool:
-        return route.is_logged and (self.has_internals or not route.service.endswith("@internal"))
 
     def flush(self) -> None:
         """Write what is buffered, whole lines at a time."""
@@ -98,6 +108,10 @@ class AccessLog:
         self._lines = []
         if len(lines) == 1:
             self._write(lines[0], 1)
+            return
+        whole = b"".join(lines)
+        if len(whole) <= self._write_limit:
+            self._write(whole, len(lines))
             return
         batch: list[bytes] = []
         size = 0

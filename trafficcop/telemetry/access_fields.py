@@ -82,7 +82,7 @@ def split_authority(authority: bytes) -> tuple[bytes, bytes]:
 
 
 @lru_cache(maxsize=1024)
-def _address_of(url: str) -> bytes:
+def address_of(url: str) -> bytes:
     """The host and port of a server's URL."""
     try:
         return json_string(urlsplit(url).netloc.rpartition("@")[2] or url)
@@ -153,7 +153,7 @@ def _service_url(record: AccessRecord) -> bytes:
 
 def _service_addr(record: AccessRecord) -> bytes:
     server = record.request.server
-    return b"" if server is None else _address_of(server.url)
+    return b"" if server is None else address_of(server.url)
 
 
 def _text(attribute: str) -> Getter:

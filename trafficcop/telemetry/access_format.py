@@ -32,7 +32,7 @@ from trafficcop.telemetry.access_text import (
     quoted_name,
     target_text,
 )
-from trafficcop.telemetry.access_usual import usual_common, usual_json
+from trafficcop.telemetry.access_usual import Usual, usual_common, usual_json
 
 _CLF_FIELDS = (
     "ClientHost", "ClientUsername", "StartUTC", "RequestMethod", "RequestPath", "RequestProtocol", "DownstreamStatus",
@@ -102,7 +102,7 @@ def clf(modes: FieldModes, *, is_generic: bool) -> Format:
     def line(record: AccessRecord) -> bytes:
         return template % tuple([get(record) for get in getters])
 
-    return line if is_generic or not modes.is_usual(_CLF_FIELDS) else usual_common(line)
+    return line
 
 
 def _dash(record: AccessRecord) -> bytes:
@@ -225,7 +225,14 @@ def json_line(modes: FieldModes) -> Format:
     def line(record: AccessRecord) -> bytes:
         return template % tuple([get(record) for get in getters])
 
-    return usual_json(line) if modes.is_usual(JSON_FIELDS) else line
+    return line
+
+
+def usual_line(format_: str, modes: FieldModes, entry_point: str) -> Usual | None:
+    """What writes the line of a usual exchange, if these fields are the usual ones."""
+    if format_ == "json":
+        return usual_json(entry_point) if modes.is_usual(JSON_FIELDS) else None
+    return usual_common(entry_point) if format_ != "genericCLF" and modes.is_usual(_CLF_FIELDS) else None
 
 
 _CONSTANTS: Mapping[str, bytes] = {"level": b'"info"', "msg": b'""'}

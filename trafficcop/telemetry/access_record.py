@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from trafficcop.http.body import EMPTY, Body
+from trafficcop.http.body import EMPTY, Body, received_of
 from trafficcop.http.headers import Field
 from trafficcop.http.messages import Request
+from trafficcop.telemetry.clock import Second
+
+# What is kept of a request as it came in, for middlewares rewrite it: when (nanoseconds of `perf_counter_ns`), the
+# Request, its method, its body, what is spoken over HTTP; path, query and authority as routers saw them;
+# X-Forwarded-For when its sender is trusted; its number; the second of the day. A tuple, because there is one for
+# every request.
+Seen = tuple[int, Request, bytes, Body, str, bytes, bytes | None, bytes, bytes, int, Second]
 
 
 class AccessRecord:
-    """Filled while a request is served, read once when it is over.
+    """All that may be asked about an exchange, when it is over.
 
-    Middlewares rewrite the request, so what came in is kept here. `request` is the Request after the exchange: its
-    `route`, `server`, `peer` and `notes` are read. Times are nanoseconds. The `…_headers` are there only when
-    `AccessLog.needs_request_headers` or `.needs_response_headers` say so. What most exchanges leave alone are defaults
-    of the class.
+    `request` is the Request after the exchange: its `route`, `server`, `peer` and `notes` are read. Times are
+    nanoseconds. The `…_headers` are there only when `AccessLog.needs_request_headers` or `.needs_response_headers` say
+    so. What most exchanges leave alone are defaults of the class.
     """
 
     forwarded_for: bytes = b""  # X-Forwarded-For as it came, when its sender is trusted
-    request_body: Body = EMPTY  # as it came
-    request_size: int = 0  # of what has come of it
+    request_size: int = 0  # of what has come of its body
     request_headers: list[Field] | None = None
     duration: int = 0
     downstream_status: int = 0
     downstream_size: int = 0
     downstream_headers: list[Field] | None = None
-    is_whole: bool = False  # the answer was all here when it was sent
     origin_duration: int = 0  # these stay 0 when no server was asked
     origin_status: int = 0
     origin_size: int = 0
@@ -38,9 +42,22 @@ class AccessRecord:
 
     def __init__(self, request: Request, started: int, entry_point: str, request_count: int) -> None:
         self.request = request
-        self.started = started  # time.time_ns()
+        self.started = started  # since 1970
         self.entry_point = entry_point
         self.request_count = request_count
         self.original_method: bytes = request.method
         self.original_target: bytes = request.target
         self.original_authority: bytes = request.authority
+
+
+def record_of(seen: Seen, entry_point: str) -> AccessRecord:
+    """The beginning of a record: what came in."""
+    started, request, method, body, _, path, query, authority, forwarded_for, number, second = seen
+    record = AccessRecord(request, second.number * 10**9 + started - second.start, entry_point, number)
+    record.original_method = method
+    record.original_target = path if query is None else b"%b?%b" % (path, query)
+    record.original_authority = authority
+    record.forwarded_for = forwarded_for
+    if body is not EMPTY:
+        record.request_size = received_of(body)
+    return record

@@ -9,62 +9,57 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from trafficcop.http.messages import Request
-from trafficcop.telemetry.access_fields import JSON_FIELDS, split_authority
-from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.http.body import EMPTY, received_of
+from trafficcop.http.messages import Request, Route, Target
+from trafficcop.telemetry.access_fields import address_of, split_authority
+from trafficcop.telemetry.access_record import Seen
 from trafficcop.telemetry.access_text import (
     JSON_SAFE,
-    NANOSECONDS,
     TARGET_SAFE,
-    clf_utc,
     fraction,
     iso_local,
-    iso_utc,
     json_name,
     json_text,
     quoted_name,
 )
 
-Format = Callable[[AccessRecord], bytes]
+# The line of an exchange, b"" when it is not a usual one: what came in; the status, size and duration of the answer;
+# when the server was asked and for how long.
+Usual = Callable[[Seen, Route, Target, int, int, int, int], bytes]
+
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 _MILLISECOND = 10**6
 _COMMON = b'%b - - [%b] "%b %b HTTP/1.1" %d %d "-" "-" %d %b %b %dms\n'
 
 
-def usual_common(general: Format) -> Format:
+def usual_common(entry_point: str) -> Usual:
     """The common format with all of its fields and no header fields."""
 
-    def line(record: AccessRecord) -> bytes:
-        request = record.request
-        route, server, target, method = request.route, request.server, record.original_target, record.original_method
-        if (
-            route is None
-            or server is None
-            or request.notes is not None
-            or record.forwarded_for
-            or request.version != b"1.1"
-            or method not in _METHODS
-            or target.translate(None, TARGET_SAFE)
-        ):
-            return general(record)
+    def line(seen: Seen, route: Route, server: Target, status: int, size: int, duration: int, asked: int) -> bytes:
+        _, request, method, _, _, path, query, _, _, number, second = seen
+        target = path if query is None else b"%b?%b" % (path, query)
+        if method not in _METHODS or target.translate(None, TARGET_SAFE):
+            return b""
         return _COMMON % (
-            request.peer.ip,
-            clf_utc(record.started // NANOSECONDS),
-            method,
-            target,
-            record.downstream_status,
-            record.downstream_size,
-            record.request_count,
-            quoted_name(route.name),
-            quoted_name(server.url),
-            record.duration // _MILLISECOND,
-        )
+            request.peer.ip, second.clf, method, target, status, size, number,
+            route.clf or _route_clf(route), server.clf or _server_clf(server), duration // _MILLISECOND,
+        )  # fmt: skip
 
     return line
 
 
+def _route_clf(route: Route) -> bytes:
+    route.clf = quoted_name(route.name)
+    return route.clf
+
+
+def _server_clf(server: Target) -> bytes:
+    server.clf = quoted_name(server.url)
+    return server.clf
+
+
 _JSON = (
-    b'{"ClientAddr":"%b:%d","ClientHost":"%b","ClientPort":"%d","ClientUsername":"-","DownstreamContentSize":%d,'
+    b'{%b"DownstreamContentSize":%d,'
     b'"DownstreamStatus":%d,"Duration":%d,"OriginContentSize":%d,"OriginDuration":%d,"OriginStatus":%d,"Overhead":%d,'
     b'%b"RequestContentSize":%d,"RequestCount":%d,%b"RequestMethod":"%b","RequestPath":"%b",%b'
     b'"RequestProtocol":"HTTP/1.1","RequestScheme":"http","RetryAttempts":0,"RouterName":%b,%b'
@@ -72,53 +67,59 @@ _JSON = (
 )
 
 
-def usual_json(general: Format) -> Format:
+def usual_json(entry_point: str) -> Usual:
     """The JSON format with all of its fields and no header fields."""
+    entry_point_text = json_name(entry_point)
 
-    def line(record: AccessRecord) -> bytes:
-        request = record.request
-        route, server, target, method = request.route, request.server, record.original_target, record.original_method
-        size = record.downstream_size
-        if (
-            route is None
-            or server is None
-            or size != record.origin_size
-            or not is_plain(record, request)
-            or method not in _METHODS
-            or target.translate(None, JSON_SAFE)
-        ):
-            return general(record)
-        peer, started, duration, asked = request.peer, record.started, record.duration, record.origin_duration
-        ip, port = peer.ip, peer.port
-        address, host, host_port = _authority(record.original_authority)
-        second, rest = divmod(started, NANOSECONDS)
-        part = fraction(rest)
-        local, offset = iso_local(second)
-        now = (started + duration) // NANOSECONDS
-        logged = local if now == second else iso_local(now)[0]
+    def line(seen: Seen, route: Route, server: Target, status: int, size: int, duration: int, asked: int) -> bytes:
+        started, request, method, body, _, path, query, authority, _, number, second = seen
+        target = path if query is None else b"%b?%b" % (path, query)
+        peer = request.peer
+        client = peer.json or _client(request)
+        if method not in _METHODS or not client or target.translate(None, JSON_SAFE):
+            return b""
+        address, host, port = _authority(authority)
+        part = fraction(started - second.start)
+        local, offset = second.local, second.offset
+        now = started + duration
+        logged = local if now < second.end else iso_local(second.number + (now - second.start) // 10**9)[0]
         return _JSON % (
-            ip, port, ip, port, size, record.downstream_status, duration,
-            record.origin_size, asked, record.origin_status, duration - asked,
-            address, record.request_size, record.request_count, host, method, target, host_port,
-            json_name(route.name), _server(server.service, server.url, record),
-            local, part, offset, iso_utc(second)[0], part, json_name(record.entry_point), logged, offset,
+            client, size, status, duration, size, asked, status, duration - asked,
+            address, 0 if body is EMPTY else received_of(body), number, host, method, target, port,
+            route.json or _route_json(route), server.json or _server_json(server),
+            local, part, offset, second.utc, part, entry_point_text, logged, offset,
         )  # fmt: skip
 
     return line
 
 
-def is_plain(record: AccessRecord, request: Request) -> bool:
+def is_plain(request: Request) -> bool:
     """Over HTTP/1.1 without TLS, and nobody has anything to say about it."""
+    return request.notes is None and request.version == b"1.1" and not request.peer.is_tls
+
+
+def _client(request: Request) -> bytes:
+    """The four members that a client makes, the same for all requests of a connection; b"" for an odd one."""
     peer = request.peer
-    return not (
-        request.notes is not None
-        or record.forwarded_for
-        or request.version != b"1.1"
-        or peer.is_tls
-        or not peer.port
-        or b":" in peer.ip
-        or record.trace_id
-    )
+    if not peer.port or b":" in peer.ip:
+        return b""
+    peer.json = b'"ClientAddr":"%b:%d","ClientHost":"%b","ClientPort":"%d","ClientUsername":"-",' % (
+        peer.ip, peer.port, peer.ip, peer.port,
+    )  # fmt: skip
+    return peer.json
+
+
+def _route_json(route: Route) -> bytes:
+    route.json = json_name(route.name)
+    return route.json
+
+
+def _server_json(server: Target) -> bytes:
+    """The three members that a server makes."""
+    server.json = b'"ServiceAddr":%b,"ServiceName":%b,"ServiceURL":%b,' % (
+        address_of(server.url), json_name(server.service), json_name(server.url),
+    )  # fmt: skip
+    return server.json
 
 
 @lru_cache(maxsize=1024)
@@ -128,19 +129,3 @@ def _authority(authority: bytes) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
     host, port = split_authority(authority)
     return b'"RequestAddr":%b,' % json_text(authority), b'"RequestHost":%b,' % host, b'"RequestPort":%b,' % port
-
-
-_servers: dict[tuple[str, str], bytes] = {}
-_SERVERS_LIMIT = 4096
-
-
-def _server(service: str, url: str, record: AccessRecord) -> bytes:
-    """The three members that a server makes."""
-    known = _servers.get((service, url))
-    if known is None:
-        address = JSON_FIELDS["ServiceAddr"](record)
-        known = b'"ServiceAddr":%b,"ServiceName":%b,"ServiceURL":%b,' % (address, json_name(service), json_name(url))
-        if len(_servers) >= _SERVERS_LIMIT:
-            _servers.clear()
-        _servers[service, url] = known
-    return known

@@ -150,7 +150,7 @@ class Meters:
             del self._told_plain[name]
         # Exchanges of the plan before may still be under way: they count for the entry point alone.
         successor = self.entry_point(key[1]) if key[0] == ROUTER and key[1] else None
-        meter.cells = {} if successor is None else successor.cells
+        meter.hand_over(successor)
 
 
 def _plain_of(meter: Meter) -> Iterator[tuple[PlainName, int]]:

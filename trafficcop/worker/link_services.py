@@ -64,7 +64,7 @@ class ServiceLinker:
         self._pools = pools
         self._runtime_dir = runtime_dir
         access = static.access_log
-        self._has_access_log = access is not None
+        self._has_origins = access is not None and access.format == "json"  # no other has a field for them
         self._has_origin_headers = access is not None and _has_headers(access)
         self._store = store
         self._balancers = BalancerLinker(store, phase)
@@ -198,9 +198,9 @@ class ServiceLinker:
     ) -> Handler:
         handler = self._link_forward(service, options, server, limits)
         meter = self._meters.service(service, server.url)
-        if meter is None and not self._has_access_log:
+        if meter is None and not self._has_origins:
             return handler
-        if self._has_access_log:
+        if self._has_origins:
             return Logged(handler, meter, has_headers=self._has_origin_headers)
         return Observed(handler, meter)
 

@@ -14,7 +14,7 @@ from trafficcop.plan.messages import Health, Staple
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.pools import Pools
 from trafficcop.server.listener import Listener
-from trafficcop.server.observer import Observer, Observers
+from trafficcop.server.observer import Observer
 from trafficcop.service.internal import PingHandler
 from trafficcop.store.interface import Store
 from trafficcop.store.local import LOCAL
@@ -93,21 +93,19 @@ class Runtime:
 
     def _observer(self, entry_point: str) -> Observer | None:
         """Whoever wants to know of the requests of an entry point, as one."""
-        observers: list[Observer] = []
+        unrouted = None
+        if self.meters is not None:
+            options = self._static.entry_points[entry_point].observability
+            unrouted = self.meters.entry_point(entry_point) if options is None or options.metrics else None
         if self._access is not None:
             from trafficcop.server.access_observer import AccessObserver
 
-            observers.append(AccessObserver(self._access, entry_point))
+            return AccessObserver(self._access, entry_point, self.meters, unrouted)
         if self.meters is not None:
             from trafficcop.server.metrics_observer import MetricsObserver
 
-            options = self._static.entry_points[entry_point].observability
-            is_measured = options is None or options.metrics
-            unrouted = self.meters.entry_point(entry_point) if is_measured else None
-            observers.append(MetricsObserver(self.meters, unrouted))
-        if len(observers) > 1:
-            return Observers(tuple(observers))
-        return observers[0] if observers else None
+            return MetricsObserver(self.meters, unrouted)
+        return None
 
     async def start(self) -> None:
         for listener in self.listeners.values():
