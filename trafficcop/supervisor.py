@@ -68,6 +68,7 @@ class Supervisor:
         self._launch = launch
         self._sockets = sockets
         self._directory = directory
+        self._ticket_secret = os.urandom(32)
         self._status_reader, self._status_writer = os.pipe()
         self._wakeup_reader, self._wakeup_writer = os.pipe()
         for descriptor in (self._status_reader, self._wakeup_reader, self._wakeup_writer):
@@ -102,7 +103,8 @@ class Supervisor:
         store = LocalStore(servers) if self._memory is None else SharedStore(self._memory, index)
         report = partial(self._report, f"worker {index}")
         seats = len(self._workers)
-        return worker.run(worker.Seat(self._launch.static, index, self._directory, sockets, report, store, seats))
+        static, secret = self._launch.static, self._ticket_secret
+        return worker.run(worker.Seat(static, index, self._directory, sockets, report, store, seats, secret))
 
     def _run_control(self) -> int:
         from trafficcop.control import main as control

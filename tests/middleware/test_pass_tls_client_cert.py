@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
+import ssl
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -13,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.certificates import Made, make
 from tests.live import Seen, backend, live, plain
-from tests.secure import client_context, exchange
+from tests.secure import PATIENCE, client_context, exchange
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Tls-Client-Cert: forged\r\nConnection: close\r\n\r\n"
 SUBJECT = x509.Name(
@@ -67,6 +69,36 @@ async def test_the_certificate(tmp_path: Path, kind: str) -> None:
     head = await head_of(tmp_path, "pem: true", CLIENT, kind)
     assert field(head, "X-Forwarded-Tls-Client-Cert") == base64.b64encode(CLIENT.der).decode()
     assert field(head, "X-Forwarded-Tls-Client-Cert-Info") is None
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("kind", ["RequestClientCert", "VerifyClientCertIfGiven"])
+async def test_a_client_that_comes_back_is_still_known(tmp_path: Path, kind: str, version: ssl.TLSVersion) -> None:
+    """With its session, if it has one: the ticket for it would not hold the client's chain."""
+    ca, _ = AUTHORITY.write(tmp_path, "ca")
+    text = f"""
+http:
+  routers: {{r: {{rule: 'PathPrefix(`/`)', service: s, tls: {{}}, middlewares: [m]}}}}
+  middlewares: {{m: {{passTLSClientCert: {{pem: true}}}}}}
+  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:%d'}}]}}}}}}
+tls: {{options: {{default: {{clientAuth: {{clientAuthType: {kind}, caFiles: ['{ca}']}}}}}}}}
+"""
+    seen = Seen()
+    context = client_context(low=version, high=version, pair=CLIENT.write(tmp_path, "client"))
+
+    def connect(port: int, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+            with context.wrap_socket(sock, server_hostname="a", session=session) as tls:
+                tls.sendall(GET)
+                while tls.recv(4096):
+                    pass
+                return tls.session
+
+    async with backend(lambda n, head, body: plain(200), seen) as server, live(text % server) as port:
+        session = await asyncio.to_thread(connect, port, None)
+        await asyncio.to_thread(connect, port, session)
+    wanted = base64.b64encode(CLIENT.der).decode()
+    assert [field(head, "X-Forwarded-Tls-Client-Cert") for head in seen.heads] == [wanted] * 2
 
 
 async def test_without_a_certificate_nothing_is_said_for_it(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from trafficcop.config.lazy import dataclass
 from trafficcop.tls.client_hello import ClientHello
 from trafficcop.tls.engine import Endpoint, ServerEndpoint
 from trafficcop.tls.names import VERSIONS, ciphers_of
+from trafficcop.tls.tickets import TicketKeys
 
 # Asked for and not verified: `ssl` cannot, so pyOpenSSL speaks for those connections.
 UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert")
@@ -56,7 +57,7 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
     if curve:
         context.set_ecdh_curve(curve)
     context.num_tickets = 1  # as Go: OpenSSL would make two
-    if not options.has_tickets:
+    if not is_resumable(options):
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
     if options.client_auth in ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert"):
@@ -67,6 +68,12 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
+
+
+def is_resumable(options: ServerOptions) -> bool:
+    """Whether sessions may go on in later connections. A ticket of OpenSSL's does not hold the client's chain, which
+    middlewares ask for."""
+    return options.has_tickets and options.client_auth == "NoClientCert"
 
 
 def set_versions(context: ssl.SSLContext, options: ServerOptions) -> None:
@@ -148,9 +155,10 @@ def choose_curve(curves: tuple[tuple[str, int], ...], hello: ClientHello) -> str
 class Contexts:
     """The endpoints of a worker by options and certificate; those that the next plan needs too are kept."""
 
-    __slots__ = ("_current", "_previous", "staples")
+    __slots__ = ("_current", "_previous", "_tickets", "staples")
 
-    def __init__(self) -> None:
+    def __init__(self, tickets: TicketKeys | None = None) -> None:
+        self._tickets = TicketKeys() if tickets is None else tickets
         self.staples: dict[str, bytes] = {}  # OCSP answers by certificate
         self._current: dict[tuple[object, ...], Endpoint] = {}
         self._previous: dict[tuple[object, ...], Endpoint] = {}
@@ -177,4 +185,7 @@ class Contexts:
             from trafficcop.tls.flexible import FlexibleEndpoint  # and pyOpenSSL with it: few need them
 
             return FlexibleEndpoint(options, certificate, alpn, curve, self.staples)
-        return ServerEndpoint(server_context(options, certificate, alpn, curve))
+        context = server_context(options, certificate, alpn, curve)
+        if not is_resumable(options):
+            return ServerEndpoint(context)
+        return ServerEndpoint(context, self._tickets, f"{certificate.id} {alpn} {options}")

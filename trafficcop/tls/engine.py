@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from trafficcop.tls.tickets import TicketKeys
+
 _DER = 2  # `_ssl.ENCODING_DER`
 
 Piece = bytes | bytearray | memoryview
@@ -121,14 +123,21 @@ class StandardEngine:
 
 
 class ServerEndpoint:
-    """The server role with the standard library."""
+    """The server role with the standard library. `tickets`: the keys of sessions, for those of the same `purpose`."""
 
-    __slots__ = ("_wrap",)
+    __slots__ = ("_context", "_purpose", "_tickets", "_until", "_wrap")
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, tickets: TicketKeys | None = None, purpose: str = "") -> None:
+        self._context = context
+        self._tickets = tickets
+        self._purpose = purpose
+        self._until = 0.0
         self._wrap: Callable[[ssl.MemoryBIO, ssl.MemoryBIO, bool], Any] = context._wrap_bio  # type: ignore[attr-defined]
 
     def open(self) -> Opened:
+        tickets = self._tickets
+        if tickets is not None and tickets.is_due(self._until):
+            self._until = tickets.install(self._context, self._purpose)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         inner = self._wrap(incoming, outgoing, True)
         return Opened(StandardEngine(inner), incoming, outgoing, inner.read, inner.write)

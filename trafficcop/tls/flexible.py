@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from OpenSSL import SSL, _util, crypto
 
-from trafficcop.tls.contexts import Certificate, ServerOptions, cipher_text
+from trafficcop.tls.contexts import Certificate, ServerOptions, cipher_text, is_resumable
 from trafficcop.tls.engine import Opened, Piece
 from trafficcop.tls.names import VERSIONS
 
@@ -182,7 +182,7 @@ class FlexibleEndpoint:
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"trafficcop")
-        if not options.has_tickets:
+        if not is_resumable(options):
             context.set_options(SSL.OP_NO_TICKET)
         _set_versions(context, options)
         _load_pair(context, certificate)

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class Seat:
     report_ready: Callable[[], None]
     store: Store = LOCAL
     seats: int = 1  # of all workers
+    ticket_secret: bytes = field(default=b"", repr=False)  # of TLS sessions, the same on all seats
 
 
 class Worker:
@@ -61,7 +63,14 @@ class Worker:
 
     def __init__(self, seat: Seat) -> None:
         self._seat = seat
-        self._runtime = Runtime(seat.static, seat.directory, seat.store, place=seat.index, places=seat.seats)
+        self._runtime = Runtime(
+            seat.static,
+            seat.directory,
+            seat.store,
+            place=seat.index,
+            places=seat.seats,
+            ticket_secret=seat.ticket_secret,
+        )
         self._plans = _Plans(seat, self._runtime)
         self._stop = asyncio.Event()
 

@@ -23,6 +23,7 @@ from trafficcop.telemetry.log import get_logger
 from trafficcop.telemetry.meters import Meters
 from trafficcop.telemetry.metrics import counting_of
 from trafficcop.tls.contexts import Contexts
+from trafficcop.tls.tickets import TicketKeys
 from trafficcop.worker.datagrams import Datagrams
 from trafficcop.worker.link import NO_ROUTES, Linker
 from trafficcop.worker.linked import Linked
@@ -45,6 +46,7 @@ class Runtime:
         *,
         place: int = 0,
         places: int = 1,
+        ticket_secret: bytes = b"",
     ) -> None:
         self._static = static
         self._runtime_dir = runtime_dir
@@ -52,7 +54,7 @@ class Runtime:
         self._deadlines = Deadlines()
         self._pools = Pools(self._deadlines)
         self._relays = Relays(Names(self._deadlines).addresses)
-        self._contexts = Contexts()
+        self._contexts = Contexts(TicketKeys(ticket_secret))
         self._ping = PingHandler(static.ping.terminating_status_code if static.ping is not None else 503)
         self._access = self._open_access_log(place, places)
         self._phase = place / places
