@@ -73,6 +73,46 @@ def test_without_a_port_the_scheme_tells_it(entry_points, url, expected):
     assert ask("http: {}", url, given=f"entryPoints: {entry_points}")["entryPoint"] == expected
 
 
+MANY = """
+http:
+  routers:
+    a: {rule: Host(`a.example.com`), service: noop@internal, entryPoints: [one]}
+    b: {rule: Host(`b.example.com`), service: noop@internal, entryPoints: [two]}
+    any: {rule: PathPrefix(`/`), service: noop@internal, entryPoints: [two]}
+    c: {rule: Host(`c.example.com`), service: noop@internal, entryPoints: [three], tls: {}}
+tcp:
+  routers: {t: {rule: HostSNI(`t.example.com`), service: t, entryPoints: [four], tls: {}}}
+  services: {t: {loadBalancer: {servers: [{address: '192.0.2.1:1'}]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "expected"),
+    [
+        ("http://a.example.com/", [], "one"),
+        ("http://b.example.com/", [], "two"),
+        ("http://x.example.com/", [], "two"),
+        ("http://x.example.com/", [("Host", "A.example.com:1")], "one"),
+        ("https://c.example.com/", [], "three"),
+        ("https://x.example.com/", [], "three, four"),
+        ("http://t.example.com/", [], "two"),
+    ],
+)
+def test_without_a_port_the_likeliest_is_meant(url, headers, expected):
+    given = """
+entryPoints:
+  one: {address: ':8001'}
+  two: {address: ':8002', asDefault: true}
+  three: {address: ':8003'}
+  four: {address: ':8004'}
+"""
+    if ", " in expected:
+        with pytest.raises(BadQuestion, match="it may be any of four, three: name one"):
+            ask(MANY, url, given=given, headers=headers)
+    else:
+        assert ask(MANY, url, given=given, headers=headers)["entryPoint"] == expected
+
+
 def test_two_that_fit_are_told_of():
     with pytest.raises(BadQuestion, match="it may be any of a, b: name one"):
         ask("http: {}", given="entryPoints: {a: {address: ':8080'}, b: {address: ':8081'}}")

@@ -69,7 +69,7 @@ def test_nobody_and_a_misspelt_host():
     assert lines(routers("Host(`example.com`)"), "http://exmaple.com/") == [
         "GET http://exmaple.com/ from 127.0.0.1",
         "→ 404 Not Found, because no router takes it",
-        "├─ entry point web",
+        "├─ entry point web (:80)",
         "├─ besides 1 router for other hosts",
         "└─ did you mean example.com?",
     ]
@@ -77,7 +77,7 @@ def test_nobody_and_a_misspelt_host():
 
 def test_what_the_entry_point_makes_of_it():
     found = lines(routers("Path(`/b`)"), "http://example.com/a/../%62", headers=[("Host", "other.example.com")])
-    assert found[2] == "├─ entry point web, which sees host other.example.com and path /b"
+    assert found[2] == "├─ entry point web (:80), which sees host other.example.com and path /b"
 
 
 def test_no_server_and_no_more():
@@ -88,7 +88,7 @@ def test_no_server_and_no_more():
     )
     assert lines(text)[1:] == [
         "→ 503 Service Unavailable, because service s@file has no server available",
-        "├─ entry point web",
+        "├─ entry point web (:80)",
         "└─ router r@file  Path(`/`)  priority 9",
         "   └─ service s@file (loadBalancer, wrr) no server available",
         "      └─ sends GET / with Host: example.com",

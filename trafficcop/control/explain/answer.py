@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.explain.arrival import entry_point_of
 from trafficcop.control.explain.broken import Broken
 from trafficcop.control.explain.connection import connect
 from trafficcop.control.explain.index import PlanIndex
 from trafficcop.control.explain.nearest import elsewhere, similar_hosts
-from trafficcop.control.explain.question import Question, check, entry_point_of, request_of
+from trafficcop.control.explain.question import Question, check, request_of
 from trafficcop.control.explain.rules import spelled, text
 from trafficcop.control.explain.search import Search
 from trafficcop.control.explain.services import Ejected, Services
@@ -42,8 +43,9 @@ def explain(
     plan, from an earlier question.
     """
     check(question)
-    entry_point = entry_point_of(question, static)
-    explanation = _Explanation(question, static, index or PlanIndex(plan), report, entry_point, is_running=is_running)
+    index = index or PlanIndex(plan)
+    entry_point = entry_point_of(question, static, index)
+    explanation = _Explanation(question, static, index, report, entry_point, is_running=is_running)
     return asyncio.run(explanation.make(ejected))
 
 
@@ -69,6 +71,7 @@ class _Explanation:
         self._shown: Object = {
             "request": {"method": question.method, "url": question.url, "clientIP": question.client_ip},
             "entryPoint": entry_point,
+            "address": static.entry_points[entry_point].address,
         }
 
     async def make(self, ejected: Ejected | None) -> Object:

@@ -23,7 +23,7 @@ Usage: trafficcop explain -c FILE --url URL [options] [flags of the static confi
   -X, --method NAME   the method (default GET)
   -H 'NAME: VALUE'    a header field, as often as you like; Host wins over the host of the URL
   --client-ip IP      who asks (default 127.0.0.1)
-  --entry-point NAME  where it comes in; found by the port and the scheme of the URL if there is only one choice
+  --entry-point NAME  where it comes in; found by the URL if there is only one choice
   --format text|json  (default text)
 
 Exit code: 0 if a router takes the request, 1 if none does, if the configuration is broken, or the question is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from trafficcop.control.explain.rules import wanted_hosts
+from trafficcop.control.names import is_internal
 from trafficcop.http.messages import Request
 from trafficcop.plan.model import Plan, RouterPlan
 from trafficcop.rules.matchers import HTTPMatcher, link_http
@@ -76,6 +77,20 @@ class PlanIndex:
         """Every host that a rule names."""
         for group in self._groups.values():
             yield from group.by_host
+
+    def names_one(self, entry_point: str, hosts: Collection[str], *, is_tls: bool) -> bool:
+        """Whether a rule names one of the hosts."""
+        group = self._groups.get((entry_point, is_tls))
+        return group is not None and any(host in group.by_host for host in hosts)
+
+    def speaks(self, entry_point: str, *, is_tls: bool) -> bool:
+        """Whether there are routers of users for HTTPS, or for plain HTTP."""
+        group = self._groups.get((entry_point, is_tls))
+        return group is not None and (bool(group.by_host) or not all(is_internal(one.name) for one in group.any_host))
+
+    def streams(self, entry_point: str, *, is_tls: bool) -> bool:
+        """Whether there are TCP routers with TLS, or without."""
+        return any(one.entry_point == entry_point and one.is_tls == is_tls for one in self.plan.tcp_routers)
 
     def has_https(self, entry_point: str) -> bool:
         return (entry_point, True) in self._groups

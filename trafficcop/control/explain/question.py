@@ -1,12 +1,10 @@
-"""The request that somebody asks about, and the entry point it would come in by."""
+"""The request that somebody asks about."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from trafficcop.config.address import parse_address
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import BadQuestion
@@ -16,8 +14,6 @@ from trafficcop.middleware.fields import is_field_name
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST = 64 * 1024
-# The dashboard's and ping's own: nobody means it who does not name it or its port.
-_INTERNAL = "traefik"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +33,17 @@ class Question:
     @property
     def parts(self) -> SplitResult:
         return urlsplit(self.url)
+
+    @property
+    def host(self) -> str:
+        """What the client says in its Host field."""
+        given = [value.strip() for name, value in self.headers if name.lower() == "host"]
+        return given[-1] if given else self.parts.netloc.rpartition("@")[2]
+
+    @property
+    def port(self) -> int:
+        """Where the client connects to."""
+        return self.parts.port or _PORTS[self.parts.scheme]
 
     @property
     def server_name(self) -> str:
@@ -104,14 +111,8 @@ def _head(question: Question) -> bytes:
     # A fragment is never sent, an empty query is.
     if parts.query or question.url.partition("#")[0].endswith("?"):
         target += "?" + parts.query
-    host = parts.netloc.rpartition("@")[2]
-    lines = []
-    for name, value in question.headers:
-        if name.lower() == "host":
-            host = value
-        else:
-            lines.append(f"{name}: {value.strip()}\r\n")
-    text = f"{question.method} {target} HTTP/1.1\r\nHost: {host.strip()}\r\n{''.join(lines)}\r\n"
+    lines = [f"{name}: {value.strip()}\r\n" for name, value in question.headers if name.lower() != "host"]
+    text = f"{question.method} {target} HTTP/1.1\r\nHost: {question.host}\r\n{''.join(lines)}\r\n"
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -132,35 +133,3 @@ class _Silent:
 
     def abandon_body(self) -> None:
         """Nothing to abandon."""
-
-
-def entry_point_of(question: Question, static: StaticConfiguration) -> str:
-    """The name of the entry point: the one that was named, else the one with the URL's port, else the only one."""
-    addresses = {name: parse_address(one.address) for name, one in static.entry_points.items()}
-    ports = {name: address.port for name, address in addresses.items() if address.protocol == "tcp"}
-    if question.entry_point:
-        if question.entry_point not in ports:
-            raise BadQuestion(f"entry point: there is no {question.entry_point!r}, only {_listed(ports)}")
-        return question.entry_point
-    parts = question.parts
-    port = parts.port or _PORTS[parts.scheme]
-    found = [name for name in ports if ports[name] == port]
-    if not found and parts.port is None:
-        found = _of_scheme(question, static, ports)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise BadQuestion(f"entry point: it may be any of {_listed(found)}: name one")
-    raise BadQuestion(f"entry point: none listens on port {port}: name one of {_listed(ports)}")
-
-
-def _of_scheme(question: Question, static: StaticConfiguration, ports: Mapping[str, int]) -> list[str]:
-    """Without a port in the URL: the only one there is, or the only one that is made for this scheme."""
-    public = [name for name in ports if name != _INTERNAL]
-    if len(public) == 1:
-        return public
-    return [name for name in public if (static.entry_points[name].http.tls is not None) == question.is_tls]
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)) or "none"

@@ -83,7 +83,7 @@ class _Tree:
         yield from _drawn(list(self._branches(shown)))
 
     def _branches(self, shown: Object) -> Iterator[Branch]:
-        yield Branch(f"entry point {shown['entryPoint']}{self._read_as(shown['request'])}")
+        yield Branch(f"entry point {shown['entryPoint']} ({shown['address']}){self._read_as(shown['request'])}")
         if "tls" in shown:
             yield self._tls(shown["tls"])
         if "tcpRouter" in shown:
