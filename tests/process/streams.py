@@ -70,21 +70,22 @@ class Edge:
         self._clients = ExitStack()
         self.instance: Instance | None = None
 
-    def configure(self, server: Echo | None) -> None:
-        """Routers to this server, or none."""
+    def configure(self, server: Echo | None, most: int = 1000) -> None:
+        """Routers to this server, or none; at most so many connections of one client address."""
         self._version += 1
-        routers = "" if server is None else self._routers(server)
+        routers = "" if server is None else self._routers(server, most)
         (self._directory / "fresh.yml").write_text(f"tls:\n{self._certificates}{routers}\n")
         (self._directory / "fresh.yml").rename(self._directory / "dynamic.yml")
         if self.instance is not None:
             until(lambda: f"Configuration {self._version}" in self._log(), "the reload")
 
-    def _routers(self, server: Echo) -> str:
+    def _routers(self, server: Echo, most: int) -> str:
         return f"""
 tcp:
   routers:
-    plain: {{entryPoints: [plain], rule: 'HostSNI(`*`)', service: s}}
-    secure: {{entryPoints: [secure], rule: 'HostSNI(`db.example.com`)', service: s, tls: {{}}}}
+    plain: {{entryPoints: [plain], rule: 'HostSNI(`*`)', service: s, middlewares: [few]}}
+    secure: {{entryPoints: [secure], rule: 'HostSNI(`db.example.com`)', service: s, middlewares: [few], tls: {{}}}}
+  middlewares: {{few: {{inFlightConn: {{amount: {most}}}}}}}
   services: {{s: {{loadBalancer: {{servers: [{{address: '127.0.0.1:{server.port}'}}]}}}}}}
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,29 @@ def test_who_stays_too_long_is_cut_off(tmp_path: Path, first: Echo) -> None:
         assert instance.wait() == 0
     finally:
         edge.stop()
+
+
+def test_connections_are_counted_in_all_workers_together(tmp_path: Path, first: Echo) -> None:
+    edge = Edge(tmp_path, "1s")
+    edge.configure(first, most=5)
+    try:
+        instance = edge.start()
+        streams = [edge.client() for _ in range(20)]
+        served = [stream for stream in streams if greeting(stream) == b"first "]
+        assert len(served) == 5
+        served[0].close()
+        until(lambda: greeting(edge.client()) == b"first ", "room for one more")
+        assert greeting(edge.client()) == b""
+        for name in ("w0", "w1"):
+            os.kill(instance.children()[name], signal.SIGKILL)
+        until(lambda: greeting(edge.client()) == b"first ", "room after the workers are gone")
+    finally:
+        edge.stop()
+
+
+def greeting(stream: socket.socket) -> bytes:
+    """What the server says first; nothing if there is no room."""
+    try:
+        return hear(stream, 6)
+    except ConnectionError:
+        return b""
