@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 from dataclasses import replace
 from time import monotonic
@@ -17,7 +18,10 @@ from trafficcop.config.scalars import Duration
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2 import faults
 from trafficcop.http.h2.terms import STREAM_WINDOW
+from trafficcop.http.messages import Request
+from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.server.h2 import HELD_LIMIT, HELD_PROGRESS, LINGER_SECONDS
+from trafficcop.server.h2_stream import ServerStream
 
 OK = b"HTTP/1.1 200 OK\r\n"
 MIB = 1 << 20
@@ -600,6 +604,30 @@ async def test_a_connection_that_is_lost() -> None:
         client.close()
         await until(lambda: [visit.received for visit in server.visits] == [b"closed"] * 3)
         await until(lambda: not loopback.runtime.listeners["web"].connections)
+
+
+async def test_nothing_is_left_to_the_collector() -> None:
+    """Neither of requests, nor of connections to servers: what has been open for a while is looked at rarely."""
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(OK + b"Connection: close\r\nContent-Length: 2\r\n\r\nok")
+
+    async with router(Scripted(script)) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.ask()
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for stream_id in [await client.start() for _ in range(20)]:
+                assert (await client.answer(stream_id)).body == b"ok"
+            gc.collect()
+            assert [one for one in gc.garbage if isinstance(one, ServerStream | ServerConnection | Request)] == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
 
 
 async def test_a_client_that_lets_us_hold_much_must_take_some_of_it() -> None:

@@ -25,6 +25,18 @@ HEADER_SLACK = 4096
 _EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 
+class _Nowhere:
+    """What a decoder that is done with has for a source."""
+
+    def pause_body(self) -> None: ...
+    def resume_body(self) -> None: ...
+    def continue_body(self) -> None: ...
+    def abandon_body(self) -> None: ...
+
+
+_NOWHERE = _Nowhere()
+
+
 class _ReadAgain(Exception):
     """The head is to be read once more, with more patience."""
 
@@ -50,10 +62,14 @@ class Decoder:
     _malformed: Kind = Kind.BAD_REQUEST
 
     def __init__(self, source: Source, limit: int) -> None:
-        self._source = source
+        self._source: Source = source
         self._limit = limit + HEADER_SLACK
         self._parser: Any = self._new_parser()
         self.body: Stream | None = None
+
+    def let_go(self) -> None:
+        """Nothing is read any more. The source holds us, too: without a circle both are freed at once."""
+        self._source = _NOWHERE
 
     def _new_parser(self) -> Any:
         raise NotImplementedError

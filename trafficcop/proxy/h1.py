@@ -212,6 +212,8 @@ class ServerConnection(asyncio.Protocol):
             self._decoder.end_of_stream()
         self._transport = None
         self._pool.forget(self)
+        self._request = None
+        self._decoder.let_go()
         if self._decoder.is_complete:
             self._stop_pump(ProxyError(Kind.SERVER_CLOSED))
             return
@@ -251,6 +253,7 @@ class ServerConnection(asyncio.Protocol):
             if self._decoder.tunnel_bytes is None:
                 self.abort()
             return
+        self._request = None  # with the client's connection behind it: we may be idle for long
         self._pool.release(self)
 
     def _stop_pump(self, error: ProxyError) -> None:

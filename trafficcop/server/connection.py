@@ -150,6 +150,7 @@ class Connection(asyncio.Protocol):
         self._transport = self.peer = None  # the collector finds us late, but what TLS needs is freed now
         self._listener.discard(self)
         self.is_congested = False
+        self._decoder.let_go()
         if self._request is None and self._answer is None and self._decoder.is_idle and not self._decoder.ready:
             return  # nobody waits for anything: so do most connections end
         error = ProxyError(Kind.CLIENT_GONE)

@@ -192,7 +192,7 @@ class ServerStream(Stream):
             if not self.is_closed:
                 self._connection.listener.report(error)
             self.abort()
-        self._request = None
+        self._request = self._drive = None  # it points back at us: without a circle we are freed at once
         if self._body is not None and self._tunnel is None:
             self._body.close()
 
