@@ -11,7 +11,7 @@ import pytest
 
 from tests.admin.asgi import Client
 from tests.admin.sample import REPORT, STATIC, State, Worker, client
-from trafficcop.admin.app import create_app
+from trafficcop.admin.app import DashboardApp, create_app
 from trafficcop.admin.server import serve
 from trafficcop.config.observability import Log
 from trafficcop.config.static import API
@@ -105,17 +105,28 @@ async def test_dashboard_files(name, type_):
 
 
 @pytest.mark.parametrize(
-    ("path", "prefix", "status"),
+    ("base", "path", "status"),
     [
-        ("/", "/dashboard", 200),
+        ("/", "/", 200),
+        ("/", "/dashboard.js", 200),
         ("/", "/dashboard/", 200),
-        ("/dashboard.js", "/gate/dashboard/", 200),
-        ("/none.js", "/dashboard/", 404),
-        ("/", "/gate", 302),
+        ("/", "/dashboard/dashboard.css", 200),
+        ("/gate", "/gate/dashboard/dashboard.js", 200),
+        ("/", "/none.js", 404),
+        ("/", "/../app.py", 404),
+        ("/", "/api/version", 404),
+        ("/", "/api/rawdata", 404),
+        ("/", "/api/explain", 404),
+        ("/", "/debug/vars", 404),
+        ("/gate", "/gate/api/version", 404),
     ],
 )
-async def test_dashboard_whose_prefix_was_stripped(path, prefix, status):
-    assert (await client().get(path, headers=[("X-Forwarded-Prefix", prefix)])).status == status
+async def test_the_dashboard_alone_serves_its_files_and_nothing_of_the_api(base, path, status):
+    there = Client(DashboardApp(base))
+    assert (await there.get(path)).status == status
+    # What somebody claims about the way here changes nothing.
+    assert (await there.get(path, headers=[("X-Forwarded-Prefix", "/dashboard")])).status == status
+    assert (await there.get(path, method="POST")).status == (405 if status == 200 else 404)
 
 
 @pytest.mark.parametrize("path", ["/dashboard/../app.py", "/dashboard/%2e%2e/app.py", "/dashboard/none.js"])

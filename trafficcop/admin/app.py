@@ -1,6 +1,7 @@
 """The API and the dashboard as one ASGI application: `create_app(state, static)`.
 
-Workers send it what reaches `api@internal` and `dashboard@internal`, with the path that their middlewares have left.
+Workers send it what reaches `api@internal`, with the path that their middlewares have left. What reaches
+`dashboard@internal` goes to an application of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trafficcop.admin.dashboard import Dashboard, is_stripped
+from trafficcop.admin.dashboard import Dashboard
 from trafficcop.admin.debug import PREFIX, Debug, Profiler
 from trafficcop.admin.explain import Explain, explained
 from trafficcop.admin.state_view import StateView
@@ -73,15 +74,7 @@ class AdminApp:
             await response(scope, receive, send)
 
     def respond(self, request: Request) -> Response:
-        path = path_of(request.scope)
-        if self._dashboard is not None and is_stripped(request):
-            answer = self._dashboard.find_stripped(path)
-        else:
-            answer = self._find(path)
-        if answer is None:
-            headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
-            return Response("404 page not found\n", 404, headers)
-        return answer(request) if request.method == "GET" else Response(status_code=405)
+        return _answer(self._find(path_of(request.scope)), request)
 
     def _find(self, path: str) -> View | None:
         if not path.startswith(self._base + "/"):
@@ -93,6 +86,28 @@ class AdminApp:
         if identifier and (item := self._items.get(section)):
             return lambda request: item(request, identifier)
         return self._dashboard.find(path) if self._dashboard else None
+
+
+class DashboardApp:
+    """`dashboard@internal`: the files of the dashboard and nothing else. Who may load them need not see the API."""
+
+    def __init__(self, base: str) -> None:
+        self._dashboard = Dashboard(base.rstrip("/"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await serve_lifespan(receive, send)
+        elif scope["type"] == "http":
+            request = Request(scope, receive)
+            response = _answer(self._dashboard.find_alone(path_of(scope)), request)
+            await response(scope, receive, send)
+
+
+def _answer(view: View | None, request: Request) -> Response:
+    if view is None:
+        headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+        return Response("404 page not found\n", 404, headers)
+    return view(request) if request.method == "GET" else Response(status_code=405)
 
 
 def path_of(scope: Scope) -> str:

@@ -31,9 +31,9 @@ class Dashboard:
             return self.redirect
         return self._find_file(path.removeprefix(self._path)) if path.startswith(self._path) else None
 
-    def find_stripped(self, path: str) -> Callable[[Request], Response] | None:
-        """The same for a path from which a middleware has taken the way to the dashboard."""
-        return self._find_file(path.removeprefix("/"))
+    def find_alone(self, path: str) -> Callable[[Request], Response] | None:
+        """The same where there is nothing but the dashboard, and a middleware may have taken off the way to it."""
+        return self._find_file(path.removeprefix(self._path).removeprefix("/"))
 
     def _find_file(self, name: str) -> Callable[[Request], Response] | None:
         name = name or "index.html"
@@ -49,12 +49,6 @@ class Dashboard:
             "X-Content-Type-Options": "nosniff",
         }
         return Response(self._files[name], headers=headers)
-
-
-def is_stripped(request: Request) -> bool:
-    """Whether a `stripPrefix` took `/dashboard` off, as the router of `dashboard@internal` has it done."""
-    prefixes = request.headers.getlist("X-Forwarded-Prefix")
-    return bool(prefixes) and prefixes[-1].rstrip("/").endswith("/dashboard")
 
 
 def _prefix_of(request: Request) -> str:

@@ -202,10 +202,11 @@ class Control:
     # === the API ===
 
     def _api(self) -> list[asyncio.Task[None]]:
-        if self._launch.static.api is None:
+        api = self._launch.static.api
+        if api is None:
             return []
         # Imported here: the libraries of the API are of no use to an instance without one.
-        from trafficcop.admin.app import create_app
+        from trafficcop.admin.app import DashboardApp, create_app
         from trafficcop.admin.server import serve
         from trafficcop.control.explain.live import LiveExplain
         from trafficcop.control.profiles import Profiles
@@ -214,7 +215,11 @@ class Control:
         profiles = Profiles(self._channel.ask)
         self._channel.on_profile = profiles.note
         app = create_app(self.state, self._launch.static, explain, profiles)
-        return [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
+        tasks = [asyncio.create_task(serve(app, str(self._directory / "api.sock"), self._stop), name="api")]
+        if api.dashboard:
+            served = serve(DashboardApp(api.base_path), str(self._directory / "dashboard.sock"), self._stop)
+            tasks.append(asyncio.create_task(served, name="dashboard"))
+        return tasks
 
     def _rest(self) -> list[asyncio.Task[None]]:
         """Takes configurations, on a socket of its own: who may read the API may not write."""

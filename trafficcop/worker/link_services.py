@@ -36,11 +36,11 @@ from trafficcop.worker.link_meters import LinkMeters
 from trafficcop.worker.link_pairs import link_failover, link_mirroring
 from trafficcop.worker.linked import Linked
 
-# Who answers for the internal services that live in the control process. Each has a socket of its own, for what is open
-# to readers of the API must not open the way to those who write.
+# Who answers for the internal services that live in the control process. Each has a socket of its own, for who may
+# load the dashboard may not read the API by that, and who may read may not write.
 _SOCKETS = {
     "api@internal": "api.sock",
-    "dashboard@internal": "api.sock",
+    "dashboard@internal": "dashboard.sock",
     "rest@internal": "rest.sock",
     "prometheus@internal": "metrics.sock",
 }

@@ -1,7 +1,8 @@
 "use strict";
 // Everything is relative to this page, so it works below any prefix. What the API says is written as text, never as HTML.
 
-const API = "../api/";
+// A name and password in the address of the page stay out of it: `fetch` refuses such addresses.
+const API = new URL("../api/", location.origin + location.pathname).href;
 const list = (values) => (values || []).join(", ");
 const status = (item) => [item.status, ...(item.error || [])].join(": ");
 const servers = (item) => {
