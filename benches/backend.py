@@ -130,7 +130,7 @@ async def serve(argument: str) -> None:
     listener.bind(("127.0.0.1", port))
     listener.listen(1024)
     server = await asyncio.get_running_loop().create_server(
-        (lambda: Slow(work)) if milliseconds else Server, sock=listener
+        (lambda: Slow(work)) if milliseconds else Server, sock=listener, backlog=1024
     )
     await server.serve_forever()
 

@@ -23,6 +23,7 @@ class Job:
     observed: tuple[str, ...] = ()  # of "metrics", "clf" and "json": what is kept of each request
     backends: tuple[int, ...] = ()  # instead of the one
     strategy: str = ""
+    dynamic: str = ""  # the whole dynamic configuration, instead of all of this
     mark: str = "0"  # comes back in a response header, to see which configuration answered
 
 
@@ -38,6 +39,8 @@ class Peer:
 
 def dynamic_text(job: Job) -> str:
     """Traefik's dynamic configuration, written as YAML without a library: 10,000 routers are many."""
+    if job.dynamic:
+        return job.dynamic
     lines = ["http:", "  routers:"]
     chain = (
         ", ".join(f"m{number}" for number in range(1, 6)) if job.middlewares else ("mark" if job.mark != "0" else "")

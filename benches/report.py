@@ -42,6 +42,7 @@ COLUMNS = {
     "none_ms": "ms, nobody",
     "reloads": "reloads",
     "longest_s": "longest s",
+    "back_s": "back after s",
     "descriptors": "new fds",
     "failed": "failed",
 }
@@ -61,6 +62,7 @@ _DIGITS = {
     "reloads": 0,
     "start_ms": 0,
     "longest_s": 2,
+    "back_s": 2,
     "p99_ms": 2,
     "p50_ms": 2,
 }

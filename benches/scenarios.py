@@ -13,6 +13,7 @@ from benches.balancing import choosing, slow_server
 from benches.datagrams import udp
 from benches.each_middleware import each_middleware
 from benches.explain import explain
+from benches.faults import faults
 from benches.grpc import grpc
 from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
@@ -226,6 +227,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         http2,
         choosing,
         slow_server,
+        faults,
         grpc,
         explain,
     )

@@ -219,6 +219,17 @@ async def test_a_cancelled_task_does_not_wait_for_the_wakeup() -> None:
     assert log == []
 
 
+def test_a_task_is_cancelled_when_its_loop_is_closed() -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leave() -> None:
+        tasks.append(asyncio.create_task(wait(Wakeup(), [])))
+        await turns()
+
+    asyncio.run(leave())
+    assert tasks[0].cancelled()
+
+
 async def test_a_timeout_around_a_wakeup() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):

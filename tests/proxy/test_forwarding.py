@@ -7,10 +7,7 @@ import pytest
 from tests.loopback import PATIENCE, Scripted, fixed, part_of, router, until
 from trafficcop.config.dynamic import LoadBalancer
 from trafficcop.config.entry_points import EntryPoint, ForwardedHeaders
-from trafficcop.http.deadlines import Deadlines
-from trafficcop.http.drive import Drive
-from trafficcop.proxy.origin import Limits, Origin
-from trafficcop.proxy.pools import Pools
+from trafficcop.proxy.origin import Origin
 
 START = b"GET / HTTP/1.1\r\nHost: a.test:81\r\n"
 OWN = (b"X-Real-Ip", b"X-Forwarded-Proto", b"X-Forwarded-Port", b"X-Forwarded-Host", b"X-Forwarded-Server")
@@ -156,29 +153,7 @@ async def test_a_date_is_added() -> None:
         assert (await loopback.ask(START + b"\r\n"))[1][b"date"].endswith(b" GMT")
 
 
-# === a connection nobody waits for any more ===
-
-
-async def test_a_connection_that_comes_about_for_nobody_is_closed() -> None:
-    server = Scripted(fixed())
-    await server.start()
-    pool = Pools(Deadlines()).get(Origin.of(f"http://127.0.0.1:{server.port}"), Limits())
-    errors: list[BaseException | None] = []
-    drive = Drive(errors.append)
-
-    async def leave_at_once() -> None:
-        await pool.dial()
-
-    drive.start(leave_at_once())
-    await until(lambda: bool(server.visits))
-    if not errors:
-        drive.throw(ConnectionError())
-    else:  # the connection was quicker: it is the pool's
-        for connection in list(pool.open):
-            connection.abort()
-    await until(lambda: server.visits[0].reader.at_eof())
-    assert not pool.open
-    await server.stop()
+# === origins ===
 
 
 async def test_a_retired_pool_closes_what_is_idle() -> None:

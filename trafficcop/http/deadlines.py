@@ -50,5 +50,16 @@ class Deadlines:
         now = monotonic()
         late = [member for member in self.members if member.deadline <= now]
         self.start()
+        if late:
+            # What they wait for may have come while this process had no time to look. Timers come before sockets in
+            # some loops: the second turn from here is the first one that has read.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._strike, late)
+
+    def _strike(self, late: list[Timed]) -> None:
+        if self._handle is None:
+            return
+        now = monotonic()
         for member in late:
-            member.on_deadline()
+            if member.deadline <= now:
+                member.on_deadline()

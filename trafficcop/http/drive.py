@@ -23,6 +23,7 @@ class Wakeup:
     _drive: Drive | None = None
     _callback: Callable[[Any], object] | None = None
     _context: contextvars.Context | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def set(self) -> None:
         """Resume the waiter now, inside this call; nothing happens the second time."""
@@ -52,14 +53,15 @@ class Wakeup:
         self, callback: Callable[[Any], object], *, context: contextvars.Context | None = None
     ) -> None:
         self._callback, self._context = callback, context
+        self._loop = loop = asyncio.get_running_loop()
         if self._is_set:
-            asyncio.get_running_loop().call_soon(callback, self, context=context)
+            loop.call_soon(callback, self, context=context)
 
     def cancel(self, msg: object = None) -> bool:
-        """A cancelled task is woken and finds its cancellation pending."""
+        """A cancelled task is woken and finds its cancellation pending. The loop need not be running just now."""
         callback, self._callback = self._callback, None
-        if callback is not None and not self._is_set:
-            asyncio.get_running_loop().call_soon(callback, self, context=self._context)
+        if callback is not None and self._loop is not None and not self._is_set:
+            self._loop.call_soon(callback, self, context=self._context)
         return False
 
     def cancelled(self) -> bool:

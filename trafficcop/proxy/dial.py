@@ -6,7 +6,6 @@ import asyncio
 import errno
 
 from trafficcop.errors import Kind, ProxyError
-from trafficcop.http.drive import in_task
 from trafficcop.proxy.connect import connect
 from trafficcop.proxy.names import Names
 from trafficcop.proxy.origin import Origin
@@ -17,9 +16,12 @@ _log = get_logger(__name__)
 
 
 async def dial(origin: Origin, timeout: float, names: Names, security: Security | None, choose: Choose) -> None:
-    """Connect what `choose` gives; ProxyError, retryable: no byte was sent. `timeout` is for TCP alone, 0 for none."""
+    """Connect what `choose` gives; ProxyError, retryable: no byte was sent. `timeout` is for TCP alone, 0 for none.
+
+    Call it in a task.
+    """
     try:
-        await in_task(_dial(origin, timeout, names, security, choose))
+        await _dial(origin, timeout, names, security, choose)
     except ProxyError as error:
         # Only a mistake in a configuration lets a server be distrusted: somebody has to know.
         if error.kind is Kind.UNTRUSTED:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
-from trafficcop.http.drive import Drive
+from trafficcop.http.drive import Drive, in_task
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
@@ -47,17 +47,23 @@ class Forward:
         connection = self._pool.take()
         if connection is None:
             return self._dial(request, head, rest)
-        if rest is None and request.method in IDEMPOTENT:
-            # The server may close an idle connection just when we take it: then once more, on a new one.
-            answer: Answer = SecondChance(self._pool, request, head)
-        else:
-            answer = Answer()
+        answer = self._answer(request, head, rest)
         connection.send(request, head, rest, answer)
         return answer
 
+    def _answer(self, request: Request, head: bytes, rest: Body | None) -> Answer:
+        """On a connection that has served before: the server may close it just when we take it. Then once more, on a
+        new one."""
+        if rest is None and request.method in IDEMPOTENT:
+            return SecondChance(self._pool, request, head)
+        return Answer()
+
     async def _dial(self, request: Request, head: bytes, rest: Body | None) -> Response:
-        connection = await self._pool.dial()
-        return await connection.exchange(request, head, rest)
+        connection = await self._pool.first(self._pool.dial)
+        answer = self._answer(request, head, rest) if connection.served else Answer()
+        connection.send(request, head, rest, answer)
+        response: Response = await answer
+        return response
 
     def encode(self, request: Request, whole: bytes, rest: Body | None) -> bytes:
         """What is sent first: the head, and all of a body of which there is no `rest`."""
@@ -113,7 +119,7 @@ class SecondChance(Answer):
         self._dialling.start(self._again(head))
 
     async def _again(self, head: bytes) -> None:
-        connection = await self._pool.dial()
+        connection = await in_task(self._pool.dial())
         connection.send(self._request, head, None, self)
 
     def _on_dialled(self, error: BaseException | None) -> None:

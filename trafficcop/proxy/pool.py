@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.deadlines import NEVER, Deadlines
+from trafficcop.http.drive import Wakeup
 from trafficcop.proxy.dial import dial
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.names import Names
@@ -13,16 +18,36 @@ from trafficcop.tls.client import HTTP11
 from trafficcop.tls.security import Security
 
 
+class Seat(Wakeup):
+    """A request that waits for a connection."""
+
+    connection: ServerConnection | None = None
+    error: BaseException | None = None
+
+
 class Pool:
     """The connections to one origin under one set of limits."""
 
-    __slots__ = ("_deadlines", "_idle", "_is_retired", "_names", "_security", "limits", "open", "origin")
+    __slots__ = (
+        "_deadlines",
+        "_dialling",
+        "_idle",
+        "_is_retired",
+        "_names",
+        "_security",
+        "_waiting",
+        "limits",
+        "open",
+        "origin",
+    )
 
     def __init__(self, origin: Origin, limits: Limits, deadlines: Deadlines, names: Names) -> None:
         self.origin = origin
         self.limits = limits
         self.open: set[ServerConnection] = set()
         self._idle: list[ServerConnection] = []
+        self._waiting: deque[Seat] = deque()
+        self._dialling: set[asyncio.Task[None]] = set()  # at least one for each that waits
         self._deadlines = deadlines
         self._is_retired = False
         self._names = names
@@ -35,7 +60,46 @@ class Pool:
         # A connection that closes is forgotten at once: what is here can be used, as far as anyone can know.
         return self._idle.pop() if self._idle else None
 
+    async def first(self, dial: Callable[[], Awaitable[ServerConnection]]) -> ServerConnection:
+        """A connection that becomes free, or a new one: whichever comes first.
+
+        When a server slows down for a moment every request needs a connection of its own. If each insisted on a new one
+        there would be more and more of them, and less and less time for requests.
+        """
+        seat = Seat()
+        self._waiting.append(seat)
+        task = asyncio.get_running_loop().create_task(self._dial_for_first(dial))
+        self._dialling.add(task)
+        task.add_done_callback(self._dialling.discard)
+        try:
+            await seat
+        except BaseException:
+            if seat.connection is not None:
+                self.release(seat.connection)
+            elif seat in self._waiting:
+                self._waiting.remove(seat)
+                self._stop_dialling()
+            raise
+        if seat.connection is None:
+            raise seat.error or ProxyError(Kind.UNREACHABLE)
+        return seat.connection
+
+    async def _dial_for_first(self, dial: Callable[[], Awaitable[ServerConnection]]) -> None:
+        try:
+            connection = await dial()
+        except Exception as error:
+            # This task is one of those that dial until it ends.
+            if len(self._waiting) >= len(self._dialling):
+                seat = self._waiting.popleft()
+                seat.error = error
+                seat.set()
+            elif not isinstance(error, ProxyError):
+                raise
+        else:
+            self.release(connection)
+
     async def dial(self) -> ServerConnection:
+        """A new connection. Call it in a task."""
         connection = ServerConnection(self)
         try:
             await dial(self.origin, self.limits.dial_timeout, self._names, self._security, lambda _: connection)
@@ -55,6 +119,11 @@ class Pool:
 
     def release(self, connection: ServerConnection) -> None:
         """The connection's answer is complete and it may serve again."""
+        if self._waiting and not connection.is_leaving:
+            seat = self._waiting.popleft()
+            seat.connection = connection
+            seat.set()
+            return
         if self._is_retired or connection.is_leaving or len(self._idle) >= self.limits.max_idle:
             connection.abort()
             return
@@ -86,6 +155,12 @@ class Pool:
         idle, self._idle = self._idle, []
         for connection in idle:
             connection.abort()
+        self._stop_dialling()
+
+    def _stop_dialling(self) -> None:
+        if self._is_retired and not self._waiting:
+            for task in self._dialling:
+                task.cancel()
 
     def revive(self) -> None:
         self._is_retired = False
