@@ -1,12 +1,13 @@
 """The server behind every peer: as cheap as an event loop can be, so that the peers are what is measured.
 
-`/` answers 70 bytes, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped. `PORT=10` is the port of a
+`/` answers 70 bytes, `/json` 100 kB of JSON, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped. `PORT=10` is the port of a
 server that takes 10 ms for each request, one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 import sys
@@ -19,6 +20,12 @@ HUGE = 1 << 30
 SMALL = b"a page of exactly seventy bytes, as a small answer of an API would be."
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n"
+_JSON = json.dumps(
+    [
+        {"id": number, "name": f"item {number * 7919 % 1009}", "price": number * 37 % 1000 / 10, "tags": ["a", "b"]}
+        for number in range(1500)
+    ]
+).encode()
 _PIECE = b"x" * (64 << 10)
 
 
@@ -26,6 +33,7 @@ class Server(asyncio.Protocol):
     """One connection, on which requests come one after the other."""
 
     small = _HEAD % len(SMALL) + SMALL
+    json = _HEAD.replace(b"text/plain", b"application/json") % len(_JSON) + _JSON
     big = _HEAD % MIB + b"x" * MIB
 
     def __init__(self) -> None:
@@ -66,7 +74,7 @@ class Server(asyncio.Protocol):
             return
         self.head = b""
         path = data[: data.find(b"\r\n")].split(b" ")[1]
-        self.answer = self.big if path.endswith(b"/big") else self.small
+        self.answer = self.big if path.endswith(b"/big") else self.json if path == b"/json" else self.small
         if path.endswith(b"/huge"):
             self.left, self.answer = HUGE, _HEAD % HUGE
         if data.startswith(b"GET "):

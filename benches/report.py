@@ -19,6 +19,7 @@ COLUMNS = {
     "ratio": "× nginx",
     "lone_us": "µs one at a time",
     "hand_us": "µs/handshake",
+    "body_kb": "kB/body",
     "rps": "req/s",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benches.backend import HUGE, MIB
 from benches.balancing import choosing, slow_server
+from benches.compression import gzip
 from benches.datagrams import udp
 from benches.each_middleware import each_middleware
 from benches.explain import explain
@@ -212,6 +213,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         host,
         middlewares,
         each_middleware,
+        gzip,
         routers,
         observability,
         start,
