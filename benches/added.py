@@ -61,9 +61,16 @@ class Case:
     fields: bytes = b""
     body: bytes = b""
     answer: bytes = field(default_factory=lambda: _answer(70))
+    is_new: bool = False  # every request is for a path that was never asked for
 
-    def request(self, host: bytes) -> bytes:
-        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (self.method, self.target, host)
+    def requests(self, host: bytes, turn: int) -> list[bytes]:
+        """The requests of one turn."""
+        if not self.is_new:
+            return [self.request(host, self.target)] * BATCH
+        return [self.request(host, b"/app/page/%d/%d?id=7" % (turn, number)) for number in range(BATCH)]
+
+    def request(self, host: bytes, target: bytes) -> bytes:
+        head = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (self.method, target, host)
         length = b"Content-Length: %d\r\n" % len(self.body) if self.body else b""
         return head + FIELDS + self.fields + length + b"\r\n" + self.body
 
@@ -92,6 +99,11 @@ def cases() -> Iterator[Case]:
     yield Case("replacePathRegex", {"regex": "^/app/(.*)", "replacement": "/api/$1"})
     yield Case("stripPrefix", {"prefixes": ["/app"]})
     yield Case("stripPrefixRegex", {"regex": ["/[a-z]+/"]})
+    # Where nothing is known of the path yet.
+    old = {"regex": "^http://old[.]example[.]com/(.*)", "replacement": "http://new/$1"}
+    yield Case("redirectRegex, new paths", old, is_new=True)
+    yield Case("replacePathRegex, new paths", {"regex": "^/app/(.*)", "replacement": "/api/$1"}, is_new=True)
+    yield Case("stripPrefixRegex, new paths", {"regex": ["/[a-z]+/"]}, is_new=True)
     # Those that look at answers, too, or at what all workers share.
     yield Case("rateLimit", {"average": 10**8, "burst": 10**8})
     yield Case("inFlightReq", {"amount": 1000})
@@ -175,11 +187,11 @@ class Line:
             await asyncio.sleep(0.005)
         raise RuntimeError("no answer")
 
-    def turn(self, request: bytes, answer: bytes) -> float:
+    def turn(self, requests: list[bytes], answer: bytes) -> float:
         """Nanoseconds that a request takes, of a batch of them."""
         client, server, ask, reply = self.client, self.server, self._down.data_received, self._up.data_received
         began = time.thread_time_ns()
-        for _ in range(BATCH):
+        for request in requests:
             ask(request)
             server.heard = b""
             reply(answer)
@@ -202,14 +214,14 @@ async def measure(case: Case) -> float:
         linker.add(PlanPart(1, plan.routers, services, middlewares, plan.transports, is_last=True))
         runtime.install(linker.finish())
         line = Line(runtime)
-        requests = case.request(b"with.example.com"), case.request(b"base.example.com")
-        for request in requests:
-            heard = await line.first(request, case.answer)
+        hosts = b"with.example.com", b"base.example.com"
+        for host in hosts:
+            heard = await line.first(case.request(host, case.target), case.answer)
             if not heard.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"{case.name}: {heard!r}")
         gc.collect()
         gc.freeze()
-        return _difference(lambda number: line.turn(requests[number % 2], case.answer))
+        return _difference(lambda number: line.turn(case.requests(hosts[number % 2], number), case.answer))
 
 
 def _difference(turn: Callable[[int], float]) -> float:

@@ -1,7 +1,7 @@
 """The server behind every peer: as cheap as an event loop can be, so that the peers are what is measured.
 
-`/` answers 70 bytes, `/json` 100 kB of JSON, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped. `PORT=10` is the port of a
-server that takes 10 ms for each request, one after the other.
+`/` answers 70 bytes, `/json` 100 kB of JSON, `/big` 1 MiB, `/huge` 1 GiB; a request body is read and dropped.
+`PORT=10` is the port of a server that takes 10 ms for each request, one after the other.
 """
 
 from __future__ import annotations

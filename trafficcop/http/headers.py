@@ -232,8 +232,12 @@ class Headers:
             if index is None:
                 index = _index(block)
             value = _first_value(block, lower) if index is None else index.get(lower)
-            if value is None and self._added:
-                value = _first_value(self._added, lower)
+            added = self._added
+            if value is None and added:  # often the same for all requests of a connection
+                index = _indexes.get(added)
+                if index is None:
+                    index = _index(added)
+                value = _first_value(added, lower) if index is None else index.get(lower)
             if value is not None:
                 return value
         for other in (self._fields, self.hop):

@@ -71,7 +71,7 @@ def encoded_length(raw: bytes, decoded_length: int) -> int:
     return index
 
 
-def strip(request: Request, path: bytes, prefix: bytes, *, is_slash_forced: bool = False) -> bool:
+def strip(request: Request, path: bytes, prefix: bytes, is_slash_forced: bool = False) -> bool:
     """Take a prefix of the decoded `path` off the request's; False when what is left is not clean."""
     raw = request.raw_path
     if raw is path or raw == path:
@@ -82,7 +82,7 @@ def strip(request: Request, path: bytes, prefix: bytes, *, is_slash_forced: bool
         rest = _rest(path, len(prefix), is_slash_forced)
         raw = encoded(rest, _rest(raw, encoded_length(raw, len(prefix)), is_slash_forced))
     request.raw_path = raw
-    return not raw or is_clean(raw)
+    return (b"//" not in raw and b"/." not in raw) or is_clean(raw)
 
 
 def _rest(path: bytes, length: int, is_slash_forced: bool) -> bytes:

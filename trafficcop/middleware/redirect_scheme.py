@@ -42,7 +42,7 @@ class RedirectScheme:
 def _scheme_of(request: Request) -> bytes:
     forwarded = request.headers.get(b"X-Forwarded-Proto")
     if forwarded:
-        scheme = _SCHEMES.get(forwarded.lower())
+        scheme = _SCHEMES.get(forwarded) or _SCHEMES.get(forwarded.lower())
         if scheme is not None:
             return scheme
     return b"https" if request.peer.is_tls else b"http"

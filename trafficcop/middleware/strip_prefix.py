@@ -26,7 +26,7 @@ class StripPrefix:
             path = unescape(path)
         for prefix in self.prefixes:
             if path.startswith(prefix):
-                if not strip(request, path, prefix, is_slash_forced=self.is_slash_forced):
+                if not strip(request, path, prefix, self.is_slash_forced):
                     return Ready(unclean_path())
                 request.headers.append_lines(self.lines[prefix])
                 break

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 
 from trafficcop.config.middlewares import StripPrefixRegex as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
+from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import is_field_value
 from trafficcop.middleware.paths import strip, unclean_path, unescape
@@ -26,13 +27,15 @@ class StripPrefixRegex:
             path = unescape(path)
         prefix = self._known.of(path)
         if prefix is None:
-            prefix = self._known.keep(path, self._prefix_of(path))
+            prefix = self._prefix_of(path)
+            if not is_field_value(prefix):  # a decoded line break, say: the header could not be sent
+                is_clean = strip(request, path, prefix)
+                return Ready(bare_response(500, STATUS_TEXT[500]) if is_clean else unclean_path())
+            self._known.keep(path, prefix)
         if prefix:
             if not strip(request, path, prefix):
                 return Ready(unclean_path())
-            if not is_field_value(prefix):  # a decoded line break, say: the header could not be sent
-                return Ready(bare_response(500, b"Internal Server Error"))
-            request.headers.append(b"X-Forwarded-Prefix", prefix)
+            request.headers.append_lines(b"X-Forwarded-Prefix: " + prefix + b"\r\n")
         return self.next(request)
 
     def _prefix_of(self, path: bytes) -> bytes:
