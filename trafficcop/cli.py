@@ -150,6 +150,7 @@ def _explain(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _validate(arguments: list[str], environ: Mapping[str, str]) -> int:
+    gc.disable()  # it ends soon
     from trafficcop.config.own_flags import take_choice, take_switch
     from trafficcop.control.validate import validate
 
