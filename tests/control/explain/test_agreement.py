@@ -51,6 +51,9 @@ MIDDLEWARES: dict[str, Any] = {
     "replace-regex": {"replacePathRegex": {"regex": "^/a(.*)", "replacement": "/b$1"}},
     "fields": {"headers": {"customRequestHeaders": {"X-A": "", "X-New": "1", "Host": "new.example.com"}}},
     "cors": {"headers": {"accessControlAllowMethods": ["PUT"], "accessControlAllowOriginList": ["*"]}},
+    "answer": {"headers": {"customResponseHeaders": {"X-Out": "1", "X-Server": ""}, "frameDeny": True}},
+    "token": {"jwt": {"secret": "abcdefghijklmnopqrstuvwxyz012345"}},
+    "no-for": {"headers": {"customRequestHeaders": {"X-Forwarded-For": ""}}},
     "scheme": {"redirectScheme": {"scheme": "https", "permanent": True}},
     "regex": {"redirectRegex": {"regex": "^http://b\\.example\\.com(:\\d+)?/(.*)", "replacement": "https://b/$2"}},
     "allow": {"ipAllowList": {"sourceRange": ["192.0.2.0/24"], "ipStrategy": {"depth": 1}}},
@@ -129,7 +132,7 @@ def requests() -> st.SearchStrategy[Asked]:
 
 def seen(number: int, head: str, body: bytes) -> bytes:
     content = head.encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+    return b"HTTP/1.1 200 OK\r\nX-Server: here\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
 
 
 async def answer_of(port: int, head: bytes) -> tuple[int, dict[str, str], str]:
@@ -174,8 +177,34 @@ def check(explained: dict[str, Any], real: tuple[int, dict[str, str], str]) -> N
     sent = told["router"]["service"]["sent"]
     assert line == f"{sent['method']} {sent['path']} HTTP/1.1"
     assert f"Host: {sent['host']}" in lines
+    check_fields(explained, lines, fields)
     passed = [text[5:].split(":")[0].lower() for text in lines if text.lower().startswith("x-is-")]
     assert sorted(passed) == sorted(chosen(explained))
+
+
+def check_fields(explained: dict[str, Any], lines: list[str], fields: dict[str, str]) -> None:
+    """Of each field that was changed the last change counts, towards the server and on the way back."""
+    seen: dict[str, str] = {}
+    for name, _, value in (line.partition(": ") for line in lines if line):
+        key = name.lower()
+        seen[key] = f"{seen[key]}, {value}" if key in seen else value
+    sent: dict[str, str | None] = {}
+    answered: dict[str, str | None] = {}
+    for change in changes(explained):
+        if change["part"] == "requestHeader":
+            sent[change["name"].lower()] = change["to"]
+        elif change["part"] == "responseHeader":  # the one that stands first sees the answer last
+            answered.setdefault(change["name"].lower(), change["to"])
+    assert {name: seen.get(name) for name in sent} == sent
+    assert {name: fields.get(name) for name in answered} == answered
+
+
+def changes(explained: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while explained.get("router") is not None:
+        found += [change for step in explained["router"]["middlewares"] for change in step.get("changes", ())]
+        explained = explained["router"].get("children", {})
+    return found
 
 
 async def compare(made: dict[str, Any], asked: list[Asked]) -> None:

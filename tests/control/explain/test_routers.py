@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.control.explain.asking import SERVICE, ask, routers, winner
+from tests.control.explain.asking import SERVICE, STATIC, ask, routers, winner
+from tests.control.given import dynamic, static
+from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
+from trafficcop.control.explain.answer import explain
+from trafficcop.control.explain.question import Question
+from trafficcop.control.explain.text import to_text
 
 HOST = "Host(`example.com`)"
 
@@ -37,6 +42,17 @@ def test_a_router_of_an_earlier_provider_comes_first():
     answer = ask("http: {}", "http://example.com:8080/api/x", given=given)
     assert winner(answer) == "api"
     assert names(answer["lost"]) == ["ping", "dashboard"]
+
+
+def test_providers_decide_between_equals():
+    options = static(STATIC)
+    configuration = dynamic(routers(HOST))[0]
+    plan, report = compile(options, {"rest": configuration, "file": configuration})
+    answer = explain(Question("http://example.com/"), options, plan, report)
+    first, (second,) = answer["router"]["name"], answer["lost"]
+    assert {first, second["name"]} == {"r0@rest", "r0@file"}
+    assert second["behind"] == "provider"
+    assert "the same: its provider comes later" in to_text(answer, is_coloured=False)
 
 
 def test_losers_are_told_in_the_order_in_which_they_are_asked():
