@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -110,9 +109,10 @@ def _answer(status: int, name: str) -> Object:
 
 
 def _copied(request: Request) -> Request:
-    """A request whose changes are of no concern to the other services."""
-    twin = copy.copy(request)
-    twin.headers = request.headers.copy()
+    """A request whose changes are of no concern to the other services: what middlewares look at and may change."""
+    twin = Request(request.method, request.raw_path, request.query, request.headers.copy(), request.body, request.peer)
+    twin.path, twin.authority, twin.host = request.path, request.authority, request.host
+    twin.upgrade, twin.marks = request.upgrade, request.marks
     twin.notes = None if request.notes is None else dict(request.notes)
     return twin
 
