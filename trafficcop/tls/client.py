@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ssl
-import warnings
 from dataclasses import field
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import FileOrContent
-from trafficcop.tls.contexts import load_pair
+from trafficcop.tls.contexts import load_pair, set_range
 from trafficcop.tls.engine import StandardEngine
 from trafficcop.tls.names import VERSIONS, ciphers_of
 
@@ -142,10 +141,7 @@ def _set_versions(context: ssl.SSLContext, trust: ServerTrust) -> None:
         context.set_ciphers(ciphers)
     else:
         lowest = ssl.TLSVersion.TLSv1_3  # nothing of TLS 1.2 is left
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # who asks for TLS 1.0 knows
-        context.minimum_version = lowest
-        context.maximum_version = highest
+    set_range(context, lowest, highest)
 
 
 def _version(name: str, limit: str) -> ssl.TLSVersion | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import warnings
 from collections.abc import Iterable
 from functools import cache
 
@@ -85,8 +86,15 @@ def set_versions(context: ssl.SSLContext, options: ServerOptions) -> None:
         low = ssl.TLSVersion.TLSv1_3  # none but the suites that cannot be chosen
     else:
         context.set_ciphers(text)
-    context.minimum_version = low
-    context.maximum_version = high
+    set_range(context, low, high)
+
+
+def set_range(context: ssl.SSLContext, low: ssl.TLSVersion, high: ssl.TLSVersion) -> None:
+    """The oldest and the newest version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # who asks for TLS 1.0 knows
+        context.minimum_version = low
+        context.maximum_version = high
 
 
 def cipher_text(options: ServerOptions) -> str:
