@@ -4,6 +4,8 @@ import struct
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.loopback import Scripted, fixed, router
 from trafficcop.config.entry_points import EntryPoint, EntryPointProxyProtocol
@@ -65,6 +67,41 @@ def test_named(header: bytes, address: bytes) -> None:
 @pytest.mark.parametrize("header", UNNAMED)
 def test_unnamed(header: bytes) -> None:
     assert read_header(header + GET) == (None, len(header))
+
+
+def outcome(data: bytes) -> object:
+    """What is known after these bytes."""
+    try:
+        found = read_header(data)
+    except MalformedHeader:
+        return "malformed"
+    if found is None:
+        return None
+    peer, size = found
+    return size if peer is None else (size, peer.text, peer.port, peer.local_address, peer.local_port)
+
+
+@given(
+    st.sampled_from([header for header, _ in NAMED] + UNNAMED + MALFORMED),
+    st.lists(st.tuples(st.integers(0, 250), st.integers(0, 255)), max_size=3),
+    st.binary(max_size=120),
+)
+def test_whatever_is_changed_the_first_verdict_stands(
+    header: bytes, changes: list[tuple[int, int]], rest: bytes
+) -> None:
+    data = bytearray(header + rest)
+    for position, byte in changes:
+        if position < len(data):
+            data[position] = byte
+    verdicts = [outcome(bytes(data[:size])) for size in range(1, len(data) + 1)]
+    known = [verdict for verdict in verdicts if verdict is not None]
+    assert all(verdict == known[0] for verdict in known)
+    assert not known or None not in verdicts[verdicts.index(known[0]) :]
+
+
+@given(st.binary(min_size=1, max_size=300).filter(lambda data: data[:1] not in (b"P", b"\r")))
+def test_what_begins_otherwise_has_no_header(data: bytes) -> None:
+    assert outcome(data) == 0
 
 
 @pytest.mark.parametrize("header", MALFORMED)

@@ -86,8 +86,8 @@ class ClientHelloReader:
             if not 0 < length <= _RECORD_LIMIT:
                 raise MalformedHello
             end = position + 5 + length
-            if len(self._message) < 4:
-                self._look_ahead(received[position + 5 : end])
+            if self._needed < 0:
+                self._look_ahead(received[position + 5 : min(end, position + 9)])
             if len(received) < end:
                 return None
             self._message += received[position + 5 : end]
@@ -99,7 +99,7 @@ class ClientHelloReader:
 
     def _look_ahead(self, rest: bytearray) -> None:
         """Judge the head of the message as soon as it is there."""
-        head = bytes(self._message + rest[:4])
+        head = bytes(self._message + rest)
         if head[:1] not in (b"", b"\x01"):
             raise MalformedHello
         if len(head) >= 4:
