@@ -167,3 +167,38 @@ async def test_sizes_are_those_of_contents_not_of_chunks(tmp_path: Path) -> None
     line = read(path)
     assert line is not None
     assert (line["RequestContentSize"], line["OriginContentSize"], line["DownstreamContentSize"]) == (5, 5, 5)
+
+
+class Tracer:
+    """An observer of one's own: it marks requests on their way, and sees how they end."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[bytes, int]] = []
+
+    def begin(self, request: Request, started: int, is_admitted: bool) -> bytes:
+        request.headers.set(b"traceparent", b"00-%032x-01" % len(self.spans))
+        return request.raw_path
+
+    def end(self, seen: bytes, answer: object, response: Response | None, size: int, is_whole: bool) -> None:
+        self.spans.append((seen, 0 if response is None else response.status))
+
+
+async def test_an_observer_may_mark_requests_and_sees_each_of_them_end() -> None:
+    passed: list[bytes | None] = []
+
+    def handler(request: Request) -> Awaitable[Response]:
+        passed.append(request.headers.get(b"traceparent"))
+        if request.raw_path == b"/refused":
+            raise ProxyError(Kind.UNREACHABLE, "refused")
+        if request.raw_path == b"/broken":
+            raise ZeroDivisionError
+        return Ready(bare_response(200, b"ok"))
+
+    tracer = Tracer()
+    pipeline = pipeline_of(Admission(EntryPoint(address=":80")), handler, tracer)
+    for path in (b"/", b"/refused", b"/broken"):
+        request = Request(b"GET", path, None, Headers())
+        request.authority = b"example.com"
+        await pipeline.serve(Sink(), request)
+    assert tracer.spans == [(b"/", 200), (b"/refused", 502), (b"/broken", 500)]
+    assert passed == [b"00-%032x-01" % number for number in range(3)]

@@ -113,17 +113,18 @@ class Exposition:
     def _durations(self, name: str, about: str, rows: list[tuple[str, Row]]) -> str:
         if not rows:
             return ""
-        lines = [f'{name}_bucket{{\0,le="{number_text(bound)}"}} %d\n' for bound in self._bounds]
-        lines += [f'{name}_bucket{{\0,le="+Inf"}} %d\n', f"{name}_sum{{\0}} %s\n", f"{name}_count{{\0}} %d\n"]
-        template = "".join(lines).replace("%", "\1")
-        places = self._places
+        bounds = [*map(number_text, self._bounds), "+Inf"]
+        lines = [f'{name}_bucket{{%s,le="{bound}"}} %s\n' for bound in bounds]
+        template = "".join(lines) + f"{name}_sum{{%s}} %r\n{name}_count{{%s}} %s\n"
+        places = [*self._places, -1]
         written = [heading(name, HISTOGRAM, about)]
         for text, row in rows:
             sums = list(accumulate(row[BUCKETS:]))
-            total = sums[-1]
-            values = (*[sums[place] for place in places], total, repr(row[SUM] / NANOSECONDS), total)
-            # The labels may hold a percent sign, so they are put in before the template's own marks are.
-            written.append(template.replace("\0", text.replace("%", "%%")).replace("\1", "%") % values)
+            values: list[object] = []
+            for place in places:
+                values += (text, sums[place])
+            values += (text, row[SUM] / NANOSECONDS, text, sums[-1])
+            written.append(template % tuple(values))
         return "".join(written)
 
 

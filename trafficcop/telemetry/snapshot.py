@@ -17,6 +17,7 @@ Row = Sequence[int]
 Names = tuple[str, ...]
 Rows = dict[tuple[Names, Labels], Row]
 LEVELS = (ENTRY_POINT, ROUTER, SERVICE)
+_SERVERS = "servers"
 
 # The names that tell the series of a level apart.
 NAMES: Mapping[str, Names] = {ENTRY_POINT: ("entrypoint",), ROUTER: ("router", "service"), SERVICE: ("service",)}
@@ -64,12 +65,23 @@ class Snapshot:
         self._sum_plain(totals.plain())
 
     def _sum_cells(self, cells: Iterable[tuple[Key, Labels, Row]]) -> None:
-        levels, servers = self.levels, self.servers
+        found: dict[str, dict[tuple[Names, Labels], list[Row]]] = {level: {} for level in (*LEVELS, _SERVERS)}
+        entry_points, routers, services = found[ENTRY_POINT], found[ROUTER], found[SERVICE]
         for key, labels, row in cells:
-            for level, names in places_of(key):
-                _add(levels[level], (names, labels), row)
-            if key[0] == SERVICE and key[2]:
-                _add(servers, (key[1:], labels), row)
+            level = key[0]
+            if level == ROUTER:
+                routers.setdefault((key[2:], labels), []).append(row)
+                if key[1]:
+                    entry_points.setdefault((key[1:2], labels), []).append(row)
+            elif level == ENTRY_POINT:
+                entry_points.setdefault((key[1:], labels), []).append(row)
+            else:
+                services.setdefault((key[1:2], labels), []).append(row)
+                if key[2]:
+                    found[_SERVERS].setdefault((key[1:], labels), []).append(row)
+        for level in LEVELS:
+            self.levels[level] = {name: _sum(rows) for name, rows in found[level].items()}
+        self.servers = {name: _sum(rows) for name, rows in found[_SERVERS].items()}
 
     def _sum_plain(self, plain: Iterable[tuple[PlainName, int]]) -> None:
         for (kind, key, labels), value in plain:
@@ -90,9 +102,12 @@ def places_of(key: Key) -> tuple[tuple[str, Names], ...]:
     return ((ROUTER, key[2:]), (ENTRY_POINT, key[1:2])) if key[1] else ((ROUTER, key[2:]),)
 
 
-def _add(rows: Rows, name: tuple[Names, Labels], more: Row) -> None:
-    row = rows.get(name)
-    rows[name] = more if row is None else array("q", map(add, row, more))
+def _sum(rows: list[Row]) -> Row:
+    if len(rows) == 1:
+        return rows[0]
+    if len(rows) == 2:
+        return array("q", map(add, rows[0], rows[1]))
+    return array("q", map(sum, zip(*rows, strict=True)))
 
 
 def count_of(row: Row) -> int:
