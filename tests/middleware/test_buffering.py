@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -218,3 +219,14 @@ async def test_through_a_listener():
     assert (refused[0], refused[2]) == (413, b"Request Entity Too Large")
     assert "Content-Length: 300000" in seen.heads[1]
     assert len(seen.heads) == 2
+
+
+async def test_what_is_packed_stays_packed() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    origin = Origin(headers=[("Content-Encoding", "gzip")], body=bomb)
+    config = Buffering(max_request_body_bytes=100_000, max_response_body_bytes=100_000)
+    handler = build("buffering", config, origin)
+    request = make_request(method="POST", headers=[("Content-Encoding", "gzip")], body=bomb)
+    assert len(bomb) < 100_000
+    assert await run(handler, request) == (200, {"Content-Encoding": "gzip"}, bomb)
+    assert await read_all(origin.last.body) == bomb
