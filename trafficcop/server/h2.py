@@ -166,7 +166,8 @@ class H2Connection(asyncio.Protocol):
             self.listener.deadlines.members.discard(stream)
         if not self.session.streams and not self._is_closing:
             self.deadline = monotonic() + (LINGER_SECONDS if self._is_draining else self.listener.idle_timeout)
-            self._close_soon()
+            if self._is_draining or self.session.is_refused:
+                self._close_soon()
 
     def flush_soon(self) -> None:
         if self._loop is not None:

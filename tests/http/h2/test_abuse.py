@@ -8,7 +8,7 @@ import pytest
 
 from tests.http.h2.raw import GET, HELLO, POST, Server, block, data, headers
 from trafficcop.http.h2 import faults, frames
-from trafficcop.http.h2.frames import frame, rst_stream_frame, settings_frame, window_update_frame
+from trafficcop.http.h2.frames import SETTINGS_ACK, frame, rst_stream_frame, settings_frame, window_update_frame
 from trafficcop.http.h2.patience import BURST, FRAME_COST, RESET_COST
 
 OPEN = headers(1, POST, 4)
@@ -39,7 +39,7 @@ FLOODS = {
     "endless continuation": (headers(1, b"\x82", 1), lambda _: frame(9, 0, 1, b"\x82" * 16384), 70),
     "rapid reset": (b"", _rapid_reset, BURST // RESET_COST),
     "made reset": (b"", _made_reset, BURST // RESET_COST),
-    "refused streams": (b"".join(headers(2 * n + 1, GET, 4) for n in range(250)),
+    "refused streams": (SETTINGS_ACK + b"".join(headers(2 * n + 1, GET, 4) for n in range(250)),
                         lambda n: headers(2 * n + 501, GET, 4), BURST // RESET_COST),
     "malformed requests": (b"", lambda n: headers(2 * n + 1, GET[1:]), BURST // RESET_COST),
 }  # fmt: skip
@@ -102,6 +102,13 @@ def test_a_page_that_is_left_again_and_again() -> None:
         server.take(b"".join(rst_stream_frame(number, faults.CANCEL) for number in numbers))
     assert server.session.fault is None
     assert len(server.accepted) == 300
+
+
+def test_a_client_that_does_not_know_our_terms_yet() -> None:
+    server = Server(is_mute=True)
+    told = server.take(HELLO + b"".join(headers(2 * number + 1, GET) for number in range(1000)))
+    assert told == [("reset", 2 * number + 1, faults.REFUSED_STREAM) for number in range(250, 1000)]
+    assert len(server.accepted) == 250
 
 
 def test_a_reader_of_single_bytes_earns_nothing() -> None:

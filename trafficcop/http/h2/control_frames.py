@@ -92,6 +92,7 @@ def _take_settings(session: Session, flags: int, payload: bytes) -> None:
     if flags & frames.ACK:
         if payload:
             raise ConnectionFault(FRAME_SIZE_ERROR, "an acknowledgement of SETTINGS")
+        session.is_acknowledged = True
         return
     if len(payload) % 6:
         raise ConnectionFault(FRAME_SIZE_ERROR, "SETTINGS")

@@ -130,7 +130,9 @@ class FrameReader:
     def _break_stream(self, fault: StreamFault) -> None:
         """What the other side did wrong concerns one stream only."""
         session = self._session
-        session.patience.charge(RESET_COST)
+        # Who has not seen our terms yet cannot know how many streams we take.
+        is_innocent = fault.code == REFUSED_STREAM and not session.is_acknowledged
+        session.patience.charge(FRAME_COST if is_innocent else RESET_COST)
         stream = session.streams.get(fault.stream_id)
         if stream is not None:
             session.reset_stream(stream, fault.code)

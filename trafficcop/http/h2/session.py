@@ -61,6 +61,7 @@ class Session:
     is_congested: bool = False  # the transport buffers
     is_going_away: bool = False  # we have said which stream is the last one
     is_refused: bool = False  # the other side has said so
+    is_acknowledged: bool = False  # the other side knows our terms
     is_extended_connect_allowed: bool = False  # by the server (RFC 8441)
     peer_max_streams: int = 100  # RFC 9113 §6.5.2: until the other side says, no less than this is sensible
     last_peer_id: int = 0  # of the stream that the other side opened last
