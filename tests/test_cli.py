@@ -225,6 +225,8 @@ def test_version_needs_none_of_the_heavy_modules():
 
 def test_validate_as_json_and_strictly(tmp_path: Path):
     (tmp_path / "t.yml").write_text(GOOD)
+    assert run("--validate", "--strict", "-c", "t.yml", cwd=tmp_path).returncode == 0
+    (tmp_path / "t.yml").write_text(GOOD.replace(", middlewares: [m]", ""))
     done = run("--validate", "--format", "json", "--strict", "-c", "t.yml", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, "")
     assert json.loads(done.stdout)["summary"]["valid"] is True
@@ -275,3 +277,14 @@ def test_completion_scripts():
         assert "completion --line" in done.stdout
     done = run("completion", "csh")
     assert (done.returncode, done.stderr) == (1, "completion: name a shell: bash, zsh, fish\n")
+
+
+@pytest.mark.parametrize("arguments", [("config", "--ping"), ("--validate", "--ping"), ("--help",)])
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...], tmp_path: Path):
+    command = [sys.executable, "-m", "trafficcop", *arguments]
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environ, cwd=tmp_path, text=True, timeout=30, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "cannot write: No space left on device\n")

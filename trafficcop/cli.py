@@ -5,6 +5,7 @@ Modules are imported where they are used: `version` needs none of them, and the 
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -51,12 +52,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         del arguments[0]
     command = arguments[0] if arguments and not arguments[0].startswith("-") else ""
     try:
-        return _run(command, arguments[1:] if command else arguments, os.environ)
+        code = _run(command, arguments[1:] if command else arguments, os.environ)
+        sys.stdout.flush()  # here, where it can be told if it fails
+        return code
     except BadFlagError as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:  # `trafficcop --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"cannot write: {error.strerror}", file=sys.stderr)
         return 1
 
 

@@ -121,7 +121,7 @@ def test_scalars():
         (("--api", "true"), ["unexpected argument 'true' (a value is given as --name=value)"]),
         (("--api", "--", "x"), ["unexpected argument 'x' (a value is given as --name=value)"]),
         (("--log.level",), ["--log.level: the flag needs a value"]),
-        (("-c",), ["--c: the flag needs a value"]),
+        (("-c",), ["-c: the flag needs a value"]),
         (("--log.levl=x",), ["--log.levl: log.levl: unknown option 'levl' (did you mean \"level\"?)"]),
         (("--log.levl", "x"), ["--log.levl: log.levl: unknown option 'levl' (did you mean \"level\"?)"]),
         (("--apy",), ["--apy: apy: unknown option 'apy' (did you mean \"api\"?)"]),

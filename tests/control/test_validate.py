@@ -13,8 +13,8 @@ from trafficcop.errors import Issue, Position
 
 HEAD = """\
 entryPoints:
-  web: {address: ":8000", http: {encodedCharacters: {allowEncodedSlash: true}}}
-  websecure: {address: ":8443", http: {tls: {}, encodedCharacters: {allowEncodedSlash: true}}}
+  web: {address: ":8000", http: {middlewares: []}}
+  websecure: {address: ":8443", http: {tls: {}}}
 """
 SERVICE = "    s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}\n"
 
@@ -119,7 +119,7 @@ def test_what_nobody_uses(tmp_path: Path):
 def test_entry_points_use_things_too(tmp_path: Path):
     text = routers("r: {rule: Host(`a`), service: s}") + "  middlewares: {m: {addPrefix: {prefix: /a}}}\n"
     text += "tls: {options: {o: {sniStrict: true}}}\n"
-    http = "{encodedCharacters: {allowEncodedSlash: true}, middlewares: [m], tls: {options: o}}"
+    http = "{middlewares: [m], tls: {options: o}}"
     head = f"entryPoints: {{web: {{address: ':80', http: {http}}}}}\n"
     assert warnings(tmp_path, text, head) == []
 

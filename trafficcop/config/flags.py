@@ -47,7 +47,7 @@ def split_arguments(argv: Sequence[str]) -> Arguments:
         if not has_value:
             taken = _following_value(name, words)
             if taken is None:
-                issues.append(Issue("the flag needs a value", position=Position(f"--{name}")))
+                issues.append(Issue("the flag needs a value", position=Position(word)))
                 continue
             value = taken
         if name.lower() in FILE_FLAGS:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from trafficcop.config.pending import pending_warnings
 from trafficcop.config.schema import key_of
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.audit import Audit
@@ -13,7 +14,6 @@ from trafficcop.control.books import Books
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import is_internal
 from trafficcop.control.offline import read_configuration
-from trafficcop.control.startup import startup_warnings
 from trafficcop.control.verdict import Verdict
 from trafficcop.errors import Issue
 
@@ -22,7 +22,8 @@ def validate(argv: Sequence[str], environ: Mapping[str, str]) -> Verdict:
     """Check the configuration that a start with these arguments would use."""
     read = read_configuration(argv, environ)
     static = read.loaded.static
-    issues = [*read.issues, *startup_warnings(static, read.configurations.values()), *unchecked_providers(static)]
+    # What a start says of defaults is left out: there would be no configuration without a warning.
+    issues = [*read.issues, *pending_warnings(static, read.configurations.values()), *unchecked_providers(static)]
     issues += Audit(read.compilation, read.plan, _elsewhere(static)).issues(read.report)
     unique = sorted(dict.fromkeys(issues), key=_place)
     errors = tuple(issue for issue in unique if not issue.is_warning)
