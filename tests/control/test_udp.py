@@ -172,3 +172,14 @@ def test_the_status_of_servers_that_are_checked_is_shown():
         static(DNS),
     )
     assert report.udp_services["s@file"].server_status == {"a:1": "UP"}
+
+
+def test_an_entry_point_of_the_other_protocol_is_told_from_none() -> None:
+    text = "{routers: {r: {service: s, %s}}, services: {%s}}"
+    hint = "(the address of one for UDP ends with /udp)"
+    for section in (
+        "udp: " + text % ("entryPoints: [web]", SERVICE),
+        "tcp: " + text % ("rule: '*', entryPoints: [dns]", SERVICE),
+    ):
+        _, report = compiled(section, static(DNS))
+        assert any(hint in issue for issue in told(report)), told(report)

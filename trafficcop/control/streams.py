@@ -38,6 +38,7 @@ TCP_SERVICES = ("tcp", "services")
 TCP_MIDDLEWARES = ("tcp", "middlewares")
 CATCH_ALL = "HostSNI(`*`)"  # `*` alone means it too, as a rule of our own
 _DEEPEST = 100
+_OTHER_PROTOCOL = " for this protocol (the address of one for UDP ends with /udp)"
 
 
 class StreamRouter(Entry[TCPRouter]):
@@ -199,7 +200,7 @@ def check_tcp_routers(
         if entry.is_disabled:
             continue
         entry.entry_points = entry.entry_points or entry_points.defaults
-        entry.using = bound(entry, entry.entry_points, entry_points.tcp, ledger)
+        entry.using = bound(entry, entry.entry_points, entry_points.tcp, entry_points.udp, ledger)
         count = len(entry.errors)
         if not entry.config.service:
             ledger.fail(entry, "the service is missing on the router")
@@ -212,9 +213,13 @@ def check_tcp_routers(
 
 
 def bound(
-    entry: Entry[TCPRouter] | Entry[UDPRouter], wanted: tuple[str, ...], known: frozenset[str], ledger: Ledger
+    entry: Entry[TCPRouter] | Entry[UDPRouter],
+    wanted: tuple[str, ...],
+    known: frozenset[str],
+    others: frozenset[str],
+    ledger: Ledger,
 ) -> list[str]:
-    """The entry points that exist, of those a router wants."""
+    """The entry points that exist, of those a router wants. `others` are for the other protocol."""
     using: set[str] = set()
     for index, name in enumerate(wanted):
         if name in known:
@@ -222,7 +227,8 @@ def bound(
             continue
         text = f'entryPoint "{name}" doesn\'t exist'
         entry.blame(text, is_critical=False)
-        ledger.tell(entry, text + ledger.suggest(name, known), "entryPoints", index)
+        near = _OTHER_PROTOCOL if name in others else ledger.suggest(name, known)
+        ledger.tell(entry, text + near, "entryPoints", index)
     if not using:
         text = "no valid entryPoint for this router"
         if entry.errors:

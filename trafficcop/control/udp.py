@@ -86,7 +86,7 @@ def _check_router(
     ledger: Ledger,
 ) -> None:
     wanted = entry.config.entry_points or tuple(sorted(entry_points.udp))
-    entry.using = bound(entry, wanted, entry_points.udp, ledger)
+    entry.using = bound(entry, wanted, entry_points.udp, entry_points.tcp, ledger)
     if entry.config.service:
         services.check_named(entry, entry.config.service)
     else:
