@@ -86,7 +86,15 @@ async def backend(answer: Answer, seen: Seen | None = None, tls: ssl.SSLContext 
                 writer.write(reply)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    accepted: list[asyncio.BaseTransport] = []
+
+    class Accepting(asyncio.StreamReaderProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+            super().connection_made(transport)
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Accepting(asyncio.StreamReader(), serve), "127.0.0.1", 0, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -97,6 +105,9 @@ async def backend(answer: Answer, seen: Seen | None = None, tls: ssl.SSLContext 
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+        for transport in accepted:
+            if not transport.is_closing():
+                transport.close()
         await server.wait_closed()
 
 
