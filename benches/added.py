@@ -104,7 +104,11 @@ def cases() -> Iterator[Case]:
     yield Case("redirectRegex, new paths", old, is_new=True)
     yield Case("replacePathRegex, new paths", {"regex": "^/app/(.*)", "replacement": "/api/$1"}, is_new=True)
     yield Case("stripPrefixRegex, new paths", {"regex": ["/[a-z]+/"]}, is_new=True)
-    # Those that look at answers, too, or at what all workers share.
+    yield from _of_both_ways()
+
+
+def _of_both_ways() -> Iterator[Case]:
+    """Those that look at answers, too, or at what all workers share."""
     yield Case("rateLimit", {"average": 10**8, "burst": 10**8})
     yield Case("inFlightReq", {"amount": 1000})
     yield Case("buffering", {"maxRequestBodyBytes": 100000}, method=b"POST", body=b"x" * 100)
