@@ -7,7 +7,6 @@ general format, and a test holds the two against each other.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from trafficcop.http.body import EMPTY, received_of
 from trafficcop.http.messages import Request, Route, Target
@@ -29,6 +28,7 @@ Usual = Callable[[Seen, Route, Target, int, int, int, int], bytes]
 
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 _MILLISECOND = 10**6
+_MOST_AUTHORITIES = 1024
 _COMMON = b'%b - - [%b] "%b %b HTTP/1.1" %d %d "-" "-" %d %b %b %dms\n'
 
 
@@ -63,13 +63,14 @@ _JSON = (
     b'"DownstreamStatus":%d,"Duration":%d,"OriginContentSize":%d,"OriginDuration":%d,"OriginStatus":%d,"Overhead":%d,'
     b'%b"RequestContentSize":%d,"RequestCount":%d,%b"RequestMethod":"%b","RequestPath":"%b",%b'
     b'"RequestProtocol":"HTTP/1.1","RequestScheme":"http","RetryAttempts":0,"RouterName":%b,%b'
-    b'"StartLocal":"%b%b%b","StartUTC":"%b%bZ","entryPointName":%b,"level":"info","msg":"","time":"%b%b"}\n'
+    b'"StartLocal":"%b%b%b%b%b%b%b"}\n'
 )
 
 
 def usual_json(entry_point: str) -> Usual:
     """The JSON format with all of its fields and no header fields."""
-    entry_point_text = json_name(entry_point)
+    middle = b'Z","entryPointName":%b,"level":"info","msg":"","time":"' % json_name(entry_point)
+    authorities: dict[bytes, tuple[bytes, bytes, bytes]] = {}
 
     def line(seen: Seen, route: Route, server: Target, status: int, size: int, duration: int, asked: int) -> bytes:
         started, request, method, body, _, path, query, authority, _, number, second = seen
@@ -78,16 +79,21 @@ def usual_json(entry_point: str) -> Usual:
         client = peer.json or _client(request)
         if method not in _METHODS or not client or target.translate(None, JSON_SAFE):
             return b""
-        address, host, port = _authority(authority)
-        part = fraction(started - second.start)
-        local, offset = second.local, second.offset
-        now = started + duration
+        known = authorities.get(authority)
+        if known is None:
+            if len(authorities) >= _MOST_AUTHORITIES:
+                authorities.clear()  # clients choose them
+            known = authorities[authority] = _authority(authority)
+        address, host, port = known
+        into = started - second.start
+        part = b".%09d" % into if into % 10 else fraction(into)
+        local, now = second.local, started + duration
         logged = local if now < second.end else iso_local(second.number + (now - second.start) // 10**9)[0]
         return _JSON % (
             client, size, status, duration, size, asked, status, duration - asked,
             address, 0 if body is EMPTY else received_of(body), number, host, method, target, port,
             route.json or _route_json(route), server.json or _server_json(server),
-            local, part, offset, second.utc, part, entry_point_text, logged, offset,
+            local, part, second.between, part, middle, logged, second.offset,
         )  # fmt: skip
 
     return line
@@ -122,7 +128,6 @@ def _server_json(server: Target) -> bytes:
     return server.json
 
 
-@lru_cache(maxsize=1024)
 def _authority(authority: bytes) -> tuple[bytes, bytes, bytes]:
     """The three members that a Host makes, each with its key and comma."""
     if not authority:

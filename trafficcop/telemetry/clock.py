@@ -10,15 +10,16 @@ from trafficcop.telemetry.access_text import NANOSECONDS, clf_utc, iso_local, is
 class Second:
     """One second of the day, between two moments of `perf_counter_ns`, and how logs write it."""
 
-    __slots__ = ("clf", "end", "local", "number", "offset", "start", "utc")
+    __slots__ = ("between", "clf", "end", "local", "number", "offset", "start")
 
     def __init__(self, start: int, number: int) -> None:
         self.start = start
         self.end = start + NANOSECONDS
         self.number = number  # since 1970
         self.clf = clf_utc(number)
-        self.utc = iso_utc(number)[0]
         self.local, self.offset = iso_local(number)
+        # In a line of JSON: from the end of the local time to the fraction of UTC.
+        self.between = b'%b","StartUTC":"%b' % (self.offset, iso_utc(number)[0])
 
 
 class Clock:
