@@ -13,6 +13,7 @@ _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,
 _ESCAPES = [bytes((code,)) if code in _SAFE else b"%%%02X" % code for code in range(256)]
 # What it accepts as encoded already (net/url: validEncoded); "%" counts as good here.
 _VALID = re.compile(rb"[A-Za-z0-9\-_.~$&+,/:;=@!'()*\[\]%]*").fullmatch
+_PLAIN = _SAFE + b"!'()*[]"
 _SLASH = 0x2F
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL).search
 
@@ -41,7 +42,7 @@ def encoded(path: bytes, raw: bytes) -> bytes:
 
 def is_plain(text: bytes) -> bool:
     """Whether a path is the same in encoded and decoded form."""
-    return b"%" not in text and _VALID(text) is not None
+    return not text.translate(None, _PLAIN)
 
 
 def is_clean(raw: bytes) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import re2
+
+from trafficcop.middleware.linear import linear
 
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -46,7 +49,7 @@ class Outcomes:
 class Pattern:
     """One expression over bytes. ValueError when it cannot be compiled."""
 
-    __slots__ = ("_match", "_pattern", "_text", "is_at_start")
+    __slots__ = ("_match", "_match_start", "_pattern", "_text", "is_at_start")
 
     def __init__(self, text: str) -> None:
         try:
@@ -59,8 +62,22 @@ class Pattern:
         # It can match once, at the start: no second search is needed. (False only means: not known.)
         self.is_at_start = text.startswith(("^", r"\A")) and "|" not in text and "(?" not in text
 
-    def spans(self, text: bytes, start: int = 0) -> list[Span] | None:
+        quick = linear(text)
+        self._match_start = None if quick is None else quick.match
+
+    def length_at_start(self, text: bytes) -> int:
+        """How long the match at the start of a text is; 0 without one."""
+        if self._match_start is not None:
+            match = self._match_start(text)
+            return 0 if match is None else match.end()
+        spans = self.spans(text)
+        return 0 if spans is None or spans[0][0] else spans[0][1]
+
+    def spans(self, text: bytes, start: int = 0) -> Sequence[Span] | None:
         """Where the leftmost match from `start` on stands, then its groups; None without one."""
+        if self._match_start is not None and self.is_at_start:
+            match = None if start else self._match_start(text)
+            return None if match is None else match.regs
         if text.isascii():
             spans: list[Span] = self._match(_ANYWHERE, text, start, len(text))
         else:
@@ -117,9 +134,17 @@ class Replacement:
             if 0 <= group <= pattern.groups:
                 self._parts.append(group)
         self._parts.append(text[position:])
+        self._parts = [part for part in self._parts if part != b""]
 
     def in_all(self, text: bytes) -> bytes | None:
         """`text` with every match replaced (Go: Regexp.ReplaceAll), None when nothing matches."""
+        if self._pattern.is_at_start:
+            spans = self._pattern.spans(text)
+            if spans is None:
+                return None
+            replaced = self._expand(text, spans)
+            end = spans[0][1]
+            return replaced if end == len(text) else replaced + text[end:]
         result: list[bytes] = []
         copied, position = 0, 0
         find = self._pattern.spans
@@ -135,15 +160,13 @@ class Replacement:
             if end > copied or start == 0:
                 result.append(self._expand(text, spans))
             copied = end
-            if self._pattern.is_at_start:
-                break
             position = end if end > position else _after_character(text, position)
             if end == start and position == end:
                 position = _after_character(text, end)
         result.append(text[copied:])
         return b"".join(result)
 
-    def _expand(self, text: bytes, spans: list[Span]) -> bytes:
+    def _expand(self, text: bytes, spans: Sequence[Span]) -> bytes:
         parts = []
         for part in self._parts:
             if isinstance(part, bytes):

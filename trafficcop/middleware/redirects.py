@@ -10,7 +10,7 @@ from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
-from trafficcop.middleware.paths import encoded, unescape
+from trafficcop.middleware.paths import encoded, is_plain, unescape
 
 _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]").search
 _URL = re.compile(rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(?:#(.*))?", re.DOTALL).fullmatch
@@ -32,7 +32,7 @@ def redirection(request: Request, location: bytes, *, is_permanent: bool) -> Res
 def request_uri(request: Request) -> bytes:
     """Path and query as they stand now, encoded well; never empty."""
     raw = request.raw_path or b"/"
-    path = encoded(unescape(raw), raw)
+    path = raw if is_plain(raw) else encoded(unescape(raw), raw)
     return path if request.query is None else path + b"?" + request.query
 
 

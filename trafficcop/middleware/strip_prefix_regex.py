@@ -40,10 +40,10 @@ class StripPrefixRegex:
 
     def _prefix_of(self, path: bytes) -> bytes:
         for pattern in self._patterns:
-            spans = pattern.spans(path)
             # The leftmost match decides, even if it stands further on: there is no other that starts the path.
-            if spans is not None and not spans[0][0] and spans[0][1]:
-                return path[: spans[0][1]]
+            length = pattern.length_at_start(path)
+            if length:
+                return path[:length]
         return b""
 
 
