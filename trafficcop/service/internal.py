@@ -1,4 +1,4 @@
-"""Services that this process answers itself: `ping@internal` and `noop@internal`."""
+"""Services that this process answers itself: `ping@internal`, `noop@internal` and `acme-http@internal`."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ class NoopHandler:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         return Ready(bare_response(418))
+
+
+class NoChallengeHandler:
+    """Where an authority asks for the answer to its challenge while none is under way (RFC 8555 §8.3)."""
+
+    __slots__ = ()
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        return Ready(bare_response(404))

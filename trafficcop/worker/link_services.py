@@ -25,7 +25,7 @@ from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pools import Pools
 from trafficcop.service.failover import Failover
 from trafficcop.service.hold import Hold
-from trafficcop.service.internal import NoopHandler, PingHandler
+from trafficcop.service.internal import NoChallengeHandler, NoopHandler, PingHandler
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.servers import Server
 from trafficcop.service.weighted import Child, highest_random_weight, weighted
@@ -73,7 +73,11 @@ class ServiceLinker:
         self._services: dict[str, ServicePlan] = {}
         self._middlewares: dict[str, MiddlewarePlan] = {}
         self._limits: dict[str, Limits] = {}
-        self._handlers: dict[str, Handler] = {"noop@internal": NoopHandler(), "ping@internal": ping}
+        self._handlers: dict[str, Handler] = {
+            "acme-http@internal": NoChallengeHandler(),
+            "noop@internal": NoopHandler(),
+            "ping@internal": ping,
+        }
 
     def take(self, part: PlanPart) -> None:
         """What stands in a part besides routers; nothing is linked yet."""
