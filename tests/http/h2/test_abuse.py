@@ -111,6 +111,20 @@ def test_a_client_that_does_not_know_our_terms_yet() -> None:
     assert len(server.accepted) == 250
 
 
+def test_a_connection_that_is_over_holds_nothing_large() -> None:
+    server = Server(is_mute=True)
+    server.take(HELLO + headers(1, b"\x82", 1))
+    tracemalloc.start()
+    try:
+        while server.session.fault is None:
+            server.take(frame(9, 0, 1, b"\x82" * 16384))
+        current, most = tracemalloc.get_traced_memory()
+        assert most > 1 << 20
+        assert current < 1 << 16
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_reader_of_single_bytes_earns_nothing() -> None:
     server = Server(is_mute=True)
     server.take(HELLO + settings_frame({frames.INITIAL_WINDOW_SIZE: 0}) + headers(1, GET))

@@ -253,6 +253,11 @@ class HeadDecoder:
         head = self._memo.get(block)
         return head if head is not None else self._decode(block)
 
+    def let_go(self) -> None:
+        """Nothing is decoded any more."""
+        self._memo.clear()
+        self._tails.clear()
+
     def _decode(self, block: bytes) -> Head:
         hpack = self._hpack
         first = hpack.decode_first(block)

@@ -53,6 +53,11 @@ class FrameReader:
         """Whether a field section has begun and not ended."""
         return self._block_id > 0
 
+    def let_go(self) -> None:
+        """Nothing is read any more."""
+        self._partial.clear()
+        self._block.clear()
+
     def read(self, data: bytes) -> None:
         if self._partial_size:
             self._partial.append(data)

@@ -168,6 +168,9 @@ class Session:
             self.close_stream(stream)
             stream.broken(code)
             self.touch(stream)
+        # The collector may find us late: what is large goes now.
+        self._reader.let_go()
+        self.decoder.let_go()
 
     @property
     def is_greeted(self) -> bool:
