@@ -113,3 +113,9 @@ def test_of_two_sets_of_tls_options_only_who_loses_his_is_warned():
     )
     assert report.routers["web-conflicted-a@file"].status == "warning"
     assert report.routers["web-conflicted-b@file"].status == "enabled"
+
+
+def test_the_default_syntax_is_shown_with_tcp_routers():
+    given = static("{entryPoints: {web: {address: ':80'}}, core: {defaultRuleSyntax: v2}}")
+    _, report = compiled("tcp: {routers: {r: {rule: 'HostSNI(`*`)', service: s}}}", given)
+    assert report.tcp_routers["r@file"].router.rule_syntax == "v2"

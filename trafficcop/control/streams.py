@@ -200,11 +200,13 @@ def check_tcp_routers(
         if entry.is_disabled:
             continue
         entry.entry_points = entry.entry_points or entry_points.defaults
+        if entry_points.rule_syntax and not entry.config.rule_syntax:
+            entry.config = replace(entry.config, rule_syntax=entry_points.rule_syntax)
         entry.using = bound(entry, entry.entry_points, entry_points.tcp, entry_points.udp, ledger)
         count = len(entry.errors)
         if not entry.config.service:
             ledger.fail(entry, "the service is missing on the router")
-        _check_rule(entry, entry_points.rule_syntax, rules, ledger)
+        _check_rule(entry, rules, ledger)
         if entry.config.service:
             services.check_named(entry, entry.config.service)
         _check_middlewares(entry, middlewares, ledger)
@@ -238,7 +240,7 @@ def bound(
     return sorted(using)
 
 
-def _check_rule(entry: StreamRouter, default_syntax: str, rules: RuleBook, ledger: Ledger) -> None:
+def _check_rule(entry: StreamRouter, rules: RuleBook, ledger: Ledger) -> None:
     router = entry.config
     if not router.rule:
         ledger.fail(entry, "router has no rule")
@@ -250,7 +252,7 @@ def _check_rule(entry: StreamRouter, default_syntax: str, rules: RuleBook, ledge
     if is_too_high:
         message = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
         ledger.fail(entry, message, "priority")
-    entry.syntax = "v2" if (router.rule_syntax or default_syntax) == "v2" else "v3"
+    entry.syntax = "v2" if router.rule_syntax == "v2" else "v3"
     try:
         node = rules.parse(text, "tcp", entry.syntax)
     except RuleError as error:
