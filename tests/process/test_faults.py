@@ -27,14 +27,16 @@ http:
   middlewares:
     again: {{retry: {{attempts: 6, status: ["500-504"]}}}}
   serversTransports:
-    brisk: {{forwardingTimeouts: {{dialTimeout: 300ms, responseHeaderTimeout: 300ms}}}}
+    brisk: {{forwardingTimeouts: {{dialTimeout: {patience}, responseHeaderTimeout: {patience}}}}}
   services:
     app:
       loadBalancer:
         serversTransport: brisk
         servers: [{servers}]
-        healthCheck: {{path: /health, interval: 200ms, timeout: 150ms}}
+        {checks}
 """
+ACTIVE = "healthCheck: {path: /health, interval: 200ms, timeout: 150ms}"
+PASSIVE = "passiveHealthCheck: {failureWindow: 200ms, maxFailedAttempts: 2}"
 CLIENTS = 6
 
 
@@ -53,11 +55,15 @@ class Patient:
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
-    async def stop(self) -> None:
-        """Die: refuse connections, and break off those that are there."""
+    def refuse(self) -> None:
+        """Take no more connections; those that are there end with their next answer."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
+
+    async def stop(self) -> None:
+        """Die: refuse connections, and break off those that are there."""
+        self.refuse()
         for writer in self._writers:
             reset(writer)
 
@@ -65,9 +71,11 @@ class Patient:
         self.fault = fault
         if fault == "killed":
             await self.stop()
+        elif fault == "refusing":
+            self.refuse()
 
     async def heal(self) -> None:
-        if self.fault == "killed":
+        if self.fault in ("killed", "refusing"):
             await self.start()
         self.fault = ""
         self.requests = self.checks = 0
@@ -104,7 +112,7 @@ class Patient:
         if fault == "slow":
             await asyncio.sleep(0.2)
         writer.write(b"HTTP/1.1 %b X\r\nContent-Length: 2\r\n\r\nok" % (b"500" if fault == "500" else b"200"))
-        return True
+        return fault != "refusing"
 
 
 class Load:
@@ -153,10 +161,16 @@ async def patients() -> AsyncIterator[list[Patient]]:
 
 
 @pytest.fixture
-async def load(tmp_path: Path, patients: list[Patient]) -> AsyncIterator[Load]:
+def checks() -> str:
+    return ACTIVE
+
+
+@pytest.fixture
+async def load(tmp_path: Path, patients: list[Patient], checks: str) -> AsyncIterator[Load]:
     web, dynamic, static = free_port(), tmp_path / "dynamic.yml", tmp_path / "static.yml"
     servers = ", ".join(f"{{url: 'http://127.0.0.1:{patient.port}'}}" for patient in patients)
-    dynamic.write_text(DYNAMIC.format(servers=servers))
+    patience = "300ms" if checks == ACTIVE else "10s"
+    dynamic.write_text(DYNAMIC.format(servers=servers, checks=checks, patience=patience))
     static.write_text(STATIC.format(web=web, dynamic=dynamic))
     instance = Instance(static)
     try:
@@ -177,7 +191,7 @@ async def is_spared(patient: Patient) -> bool:
     return patient.requests == requests
 
 
-FAULTS = ["killed", "500", "resetting", "closing", "hung", "slow", "flapping"]
+FAULTS = ["killed", "500", "resetting", "closing", "hung", "slow", "flapping", "refusing"]
 
 
 async def test_no_client_sees_an_error_while_one_server_is_well(patients: list[Patient], load: Load) -> None:
@@ -198,6 +212,21 @@ async def test_no_client_sees_an_error_while_one_server_is_well(patients: list[P
         assert load.statuses.keys() == {"200"}, (fault, load.statuses)
 
 
+@pytest.mark.parametrize("checks", [PASSIVE])
+async def test_passive_checks_alone(patients: list[Patient], load: Load) -> None:
+    await until(lambda: all(patient.requests > 5 for patient in patients))
+    for number, fault in enumerate(["killed", "500", "resetting", "closing", "refusing"]):
+        first, second = patients[number % 3], patients[(number + 1) % 3]
+        await first.fail(fault)
+        await asyncio.sleep(0.1)
+        await second.fail(fault)
+        await asyncio.sleep(0.4)  # both are asked again now and then
+        for patient in (first, second):
+            await patient.heal()
+        await until(lambda: load.has_failed or all(patient.requests > 5 for patient in patients))
+        assert load.statuses.keys() == {"200"}, (fault, load.statuses)
+
+
 @pytest.mark.parametrize("fault", ["killed", "500"])
 async def test_servers_come_back_with_their_first_check(patients: list[Patient], load: Load, fault: str) -> None:
     ill = patients[0]
@@ -206,6 +235,6 @@ async def test_servers_come_back_with_their_first_check(patients: list[Patient],
     while not await is_spared(ill):
         pass
     await ill.heal()
-    await until(lambda: ill.requests > 0)
+    await until(lambda: load.has_failed or ill.requests > 0)
     assert ill.checks_before == 1
     assert load.statuses.keys() == {"200"}

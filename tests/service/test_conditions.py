@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future, create_task, sleep
 from collections import Counter
 
 import pytest
@@ -11,6 +12,7 @@ from trafficcop.config.dynamic import Cookie, PassiveHealthCheck, Sticky
 from trafficcop.config.own_balancing import OutlierDetection
 from trafficcop.config.scalars import Duration
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.service import conditions
 from trafficcop.service.conditions import Conditions, Judge
@@ -145,6 +147,38 @@ async def test_with_active_checks_only_those_take_a_server_back(clock: Clock) ->
     service.table.restore("s@file", "http://192.0.2.0", clock.now)
     service.origins[0].status = 200
     assert await service.ask(4) == await service.ask(4, worker=1) == {"0": 2, "1": 2}
+
+
+async def test_what_was_asked_before_it_came_back_says_nothing_about_it(clock: Clock) -> None:
+    """A server that hung is well again, and requests that waited for it all the time give up."""
+    service = Service(1, passive(), is_checked=True)
+    origin = service.origins[0]
+    waiting: list[Future[Response]] = []
+
+    async def hang(request: Request) -> Response:
+        waiting.append(Future())
+        return await waiting[-1]
+
+    balancer = service.workers[0]
+    balancer.servers[0].handler._handler = hang  # type: ignore[attr-defined]
+    tasks = [create_task(run(balancer, make_request())) for _ in range(3)]
+    await sleep(0)
+    clock.pass_by(1)
+    waiting[0].set_exception(ProxyError(Kind.TIMEOUT))
+    await sleep(0)
+    assert await service.ask(1, worker=1) == {"503": 1}
+    clock.pass_by(1)
+    service.table.restore("s@file", "http://192.0.2.0", clock.now)
+    waiting[1].set_exception(ProxyError(Kind.TIMEOUT))
+    await sleep(0)
+    assert await service.ask(1, worker=1) == {"0": 1}
+    origin.status = 500
+    assert await service.ask(2, worker=1) == {"0": 1, "503": 1}
+    waiting[2].set_result(Response(200, Headers()))
+    for task in tasks[:2]:
+        with pytest.raises(ProxyError):
+            await task
+    assert (await tasks[2])[0] == 200
 
 
 async def test_values_that_make_no_sense(clock: Clock) -> None:

@@ -122,8 +122,10 @@ class Judge:
     def succeeded(self, index: int) -> None:
         self._standing.succeed(index)
 
-    def failed(self, index: int) -> None:
+    def failed(self, index: int, asked_at: int) -> None:
         standing, now = self._standing, monotonic_ns()
+        if asked_at < standing.until(index):
+            return  # it was ejected then, and has been taken back since for good reason
         streak = standing.fail(index, now)
         if self._attempts and standing.has_failed(index, self._attempts, now - self._window):
             standing.eject(index, now, NEVER if self._is_checked else now + self._window, self._count)
@@ -142,14 +144,15 @@ class _Judged:
         self._index = index
 
     async def __call__(self, request: Request) -> Response:
+        asked_at = monotonic_ns()
         try:
             response = await self._handler(request)
         except ProxyError as error:
             if error.status >= 500:
-                self._judge.failed(self._index)
+                self._judge.failed(self._index, asked_at)
             raise
         if response.status >= 500:
-            self._judge.failed(self._index)
+            self._judge.failed(self._index, asked_at)
         else:
             self._judge.succeeded(self._index)
         return response
