@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.control.explain.test_text import GOLDEN
@@ -52,7 +52,7 @@ def asked_of(fields: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         return None, str(error)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=members)
 def test_every_question_has_an_answer_or_a_reason(asked):
     answer, reason = asked_of(asked)
@@ -64,7 +64,7 @@ def test_every_question_has_an_answer_or_a_reason(asked):
         assert answer["result"]["kind"] in ("service", "answer", "tcp", "closed")
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=anything, member=st.sampled_from(("url", "method", "headers", "clientIP", "entryPoint", "other")))
 def test_members_of_any_type_are_judged(asked, member):
     answer, reason = asked_of({"url": "http://shop.example.com/", member: asked})
