@@ -20,6 +20,7 @@ from benches.http2 import http2
 from benches.load import FIELDS, Wanted, ask
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer, write_dynamic
+from benches.scrape import scrape
 from benches.streams import tcp
 from benches.tls import tls
 
@@ -216,6 +217,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         gzip,
         routers,
         observability,
+        scrape,
         start,
         idle,
         download,
