@@ -38,6 +38,25 @@ def test_what_killed_workers_had_under_way_does_not_count(
         connection.sock.close()
 
 
+def test_failures_that_killed_workers_have_seen_count_on(
+    tmp_path: Path, sites: list[Site], servers: list[Named]
+) -> None:
+    options = "passiveHealthCheck: {failureWindow: 60s, maxFailedAttempts: 6}"
+    sites.append(site := Site(tmp_path, 2, servers[:2], options))
+    servers[1].status = 500
+    while servers[1].requests < 3:
+        ask_each(site, 1)
+    for seen in (3, 6):
+        children = site.instance.children()
+        for name in ("w0", "w1"):
+            os.kill(children[name], signal.SIGKILL)
+        until(lambda children=children: _are_new(site.instance, children), "new workers")  # type: ignore[misc]
+        assert servers[1].requests == seen
+        ask_each(site, 20)
+        assert servers[1].requests == 6
+        assert site.statuses() == {servers[0].url: "UP", servers[1].url: "DOWN"}
+
+
 def _are_new(instance: Instance, before: Mapping[str, int]) -> bool:
     now = instance.children()
     return len(now) == len(before) and not {now["w0"], now["w1"]} & {before["w0"], before["w1"]}

@@ -117,6 +117,29 @@ def test_a_slot_given_away_has_forgotten_everything() -> None:
     assert again.fail(0, 6) == 1
 
 
+def test_what_killed_workers_knew_is_left_to_those_after_them() -> None:
+    table, (one,) = seats(1)
+    stage = Stage()
+
+    def work() -> None:
+        standing, tally = one.standing("s", ["a"]), one.tally("s", "a")
+        tally.enter()
+        standing.fail(0, 5)
+        standing.eject(0, 5, 9, 1)
+        stage.reach()
+        Stage().wait()
+
+    pid = fork(work)
+    stage.wait()
+    kill(pid)
+    table.bury(0)
+    standing = one.standing("s", ["a"])
+    assert standing.until(0) == 9
+    assert standing.fail(0, 6) == 2
+    assert one.tally("s", "a").total() == 0
+    stage.close()
+
+
 def test_when_there_is_no_room_everybody_counts_alone() -> None:
     _, (one, other) = seats(2, 3)
     kept = [one.tally("s", name) for name in "abc"]

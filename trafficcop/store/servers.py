@@ -53,11 +53,11 @@ class ServerTable:
         self.locks.acquire(0)
         try:
             slot = self._find(digest)
-            if slot < 0 or self._is_free(slot):
-                slot = slot if slot >= 0 else self._free_slot(digest)
+            if slot < 0:
+                slot = self._free_slot(digest)
                 if slot < 0:
                     return None
-                self.words[slot * _WORDS : (slot + 1) * _WORDS] = _ZEROS
+                self.record(slot)[:] = _ZEROS
                 self._put(slot, digest)
             self._holds[slot * self.workers + worker] += 1
             self._holds[self.slots * self.workers] = 1
@@ -66,7 +66,10 @@ class ServerTable:
         return Hold(self, slot, worker)
 
     def let_go(self, slot: int, worker: int) -> None:
+        """The last one who does so leaves nothing behind. Workers that die leave what they knew to those after them."""
         self._holds[slot * self.workers + worker] -= 1
+        if self._is_free(slot):
+            self.record(slot)[:] = _ZEROS
 
     def bury(self, worker: int) -> None:
         """A dead worker holds nothing and has nothing under way."""
