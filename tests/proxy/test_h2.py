@@ -1,17 +1,23 @@
 """HTTP/2 towards servers: messages, many requests on few connections, flow control, refusals and ends."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
 
+from tests.h2_client import H2Client
 from tests.h2_server import Asked, H2Server
 from tests.loopback import PATIENCE, Loopback, Scripted, Visit, fixed, router, until
 from tests.tls_servers import authority, pair_for, server_context
 from trafficcop.config.dynamic import ForwardingTimeouts, ServersTransport
 from trafficcop.config.scalars import Duration
 from trafficcop.http.h2 import faults
+from trafficcop.http.h2.flow_body import FlowBody
+from trafficcop.http.messages import Request
 from trafficcop.proxy import h1, h2_stream
+from trafficcop.proxy.h2_stream import ClientStream
+from trafficcop.server.h2_stream import ServerStream
 from trafficcop.tls import security
 from trafficcop.tls.client import ServerTrust
 
@@ -480,3 +486,29 @@ async def test_a_reload_lets_streams_end() -> None:
         gate.set()
         assert (await asking)[0] == 200
         await until(lambda: server.visits[0].is_closed)
+
+
+async def test_nothing_is_left_to_the_collector() -> None:
+    """Of requests that are over, with bodies either way."""
+
+    async def handle(asked: Asked) -> None:
+        await asked.answer(b"y" * len(await asked.ended()))
+
+    async with H2Server(handle) as server, router(server.url) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.ask(body=b"x")
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for size in (0, 1, 1000, 100_000):
+                stream_id = await client.start(method=b"POST", is_last=False)
+                await client.send(stream_id, b"x" * size)
+                assert len((await client.answer(stream_id)).body) == size
+            gc.collect()
+            kinds = (ServerStream, ClientStream, FlowBody, Request)
+            assert [one for one in gc.garbage if isinstance(one, kinds)] == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()

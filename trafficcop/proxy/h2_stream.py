@@ -160,6 +160,8 @@ class ClientStream(Stream):
             self._succeed(head)
         body = self._body
         if body is not None:
+            if self.is_remote_ended:
+                self._body = None  # it is the reader's alone, and no circle is left
             body.wake()
         if self._error is not None:
             self._fail(self._error)
@@ -203,8 +205,9 @@ class ClientStream(Stream):
 
     def _fail(self, error: ProxyError) -> None:
         self._stop_pump(error)
-        if self._body is not None:
-            self._body.fail(error)
+        body, self._body = self._body, None
+        if body is not None:
+            body.fail(error)
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.fail(error)

@@ -195,6 +195,8 @@ class ServerStream(Stream):
         self._request = self._drive = None  # it points back at us: without a circle we are freed at once
         if self._body is not None and self._tunnel is None:
             self._body.close()
+            if self.is_remote_ended or self.is_closed:
+                self._body = None
 
     # === the Exchange ===
 
