@@ -70,6 +70,18 @@ def test_rare_libraries_are_not_imported(code: str, small: str) -> None:
     assert not modules_of(code, small) & RARE
 
 
+def test_http_2_is_there_before_the_first_browser() -> None:
+    code = """
+from trafficcop.tls.contexts import Contexts
+from trafficcop.worker.link_tls import TLSLinker
+linker = TLSLinker(Contexts())
+%s
+linker.table()
+"""
+    assert "trafficcop.server.h2" in modules_of(code % "linker.hosts('web').add(('a.example.com',), 'default')")
+    assert "trafficcop.server.h2" not in modules_of(code % "")
+
+
 def test_a_worker_knows_nothing_of_configuration_files() -> None:
     found = modules_of(WORKER)
     assert not {name for name in found if name.startswith(("trafficcop.control", "trafficcop.providers", "yaml"))}

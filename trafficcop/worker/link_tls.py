@@ -39,6 +39,10 @@ class TLSLinker:
     def table(self) -> TLSTable:
         """After the last part. The contexts that nobody asked for under the plan before are forgotten now."""
         self._contexts.turn()
+        if self._hosts:
+            # By TLS browsers speak HTTP/2. Imported with the first of them, it would keep all other requests waiting,
+            # and might come from a newer version that is being installed.
+            import trafficcop.server.h2  # noqa: F401
         return TLSTable(
             self._plan.options,
             self._certificates,
