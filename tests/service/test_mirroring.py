@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from tests.live import Seen, ask, backend, live, plain
-from tests.loopback import until
+from tests.loopback import Scripted, Visit, until
 from tests.pieces import Pieces
 from tests.support import Origin, make_request, read_all, run
 from trafficcop.errors import Kind, ProxyError
@@ -250,3 +250,22 @@ async def test_behind_a_listener() -> None:
         assert [head.split(" ")[1] for head in seen.heads] == ["/0", "/2", "/4"]
         assert seen.bodies == [b"0", b"2", b"4"]
         assert "X-Forwarded-For: 127.0.0.1\r\n" in seen.heads[0]
+
+
+async def test_a_mirror_that_never_answers_slows_nobody() -> None:
+    """Each request waits for the one before it: one that waited for the mirror would wait for ever."""
+
+    async def never(visit: Visit) -> None:
+        await visit.head()
+        await visit.closed()
+
+    copy = Scripted(never)
+    await copy.start()
+    async with (
+        backend(lambda n, head, body: plain(200, b"main")) as main,
+        live(SERVICES.format(main=main, copy=copy.port)) as port,
+    ):
+        for n in range(20):
+            assert (await ask(port, f"POST /{n}", b"%d" % n))[::2] == (200, b"main")
+        await until(lambda: len(copy.heads) == 10)
+    await copy.stop()
