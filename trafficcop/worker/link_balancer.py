@@ -10,21 +10,30 @@ from trafficcop.service.load_balancer import LoadBalancer, shared_chance
 from trafficcop.service.servers import Server
 from trafficcop.service.strategies import STRATEGIES, Beginning
 from trafficcop.store.interface import Store, Tally
+from trafficcop.worker.linked import Linked
+
+
+_GOLDEN = 0.6180339887498949  # multiples of it are spread evenly, however many there are
 
 
 class BalancerLinker:
     """Puts balancers together. `phase`, from 0 to 1: where this worker stands among the others."""
 
-    __slots__ = ("_phase", "_store")
+    __slots__ = ("_linked", "_phase", "_store")
 
-    def __init__(self, store: Store, phase: float) -> None:
+    def __init__(self, store: Store, phase: float, linked: Linked) -> None:
         self._store = store
         self._phase = phase
+        self._linked = linked
 
     def beginning(self, name: str) -> Beginning:
-        """Services begin at different places; those of one name in all workers equally far from each other."""
+        """Services begin at different places; those of one name in all workers equally far from each other.
+
+        And elsewhere with each plan: where plans change more often than turns go round, no server is to come first.
+        """
         # Workers are forked from one process: they agree on the hash of a name.
-        return Beginning(shared_chance(), (self._phase + (hash(name) & 0xFFFF) / 65536) % 1.0)
+        place = self._phase + (hash(name) & 0xFFFF) / 65536 + self._linked.version * _GOLDEN
+        return Beginning(shared_chance(), place % 1.0)
 
     def link(self, name: str, options: Options, servers: Sequence[Server]) -> LoadBalancer:
         beginning = self.beginning(name)

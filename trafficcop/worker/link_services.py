@@ -67,7 +67,7 @@ class ServiceLinker:
         self._has_origins = access is not None and access.format == "json"  # no other has a field for them
         self._has_origin_headers = access is not None and _has_headers(access)
         self._store = store
-        self._balancers = BalancerLinker(store, phase)
+        self._balancers = BalancerLinker(store, phase, linked)
         self._linked = linked
         self._uses: Counter[str] = Counter()  # of each middleware
         self._services: dict[str, ServicePlan] = {}
