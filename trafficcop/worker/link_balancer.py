@@ -12,7 +12,6 @@ from trafficcop.service.strategies import STRATEGIES, Beginning
 from trafficcop.store.interface import Store, Tally
 from trafficcop.worker.linked import Linked
 
-
 _GOLDEN = 0.6180339887498949  # multiples of it are spread evenly, however many there are
 
 
