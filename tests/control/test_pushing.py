@@ -15,6 +15,7 @@ from tests.certificates import make
 from tests.control.given import static
 from tests.live import backend, plain
 from trafficcop.config.observability import Metrics
+from trafficcop.control import pushing as control_pushing
 from trafficcop.control.expiry import expiries
 from trafficcop.control.pushing import Pusher, pushers_of, start_all
 from trafficcop.telemetry.metrics import counting_of
@@ -193,7 +194,8 @@ async def test_a_peer_that_does_not_answer_holds_nothing_up() -> None:
         connection.close()
 
 
-async def test_what_an_earlier_control_process_told_is_not_repeated() -> None:
+async def test_what_an_earlier_control_process_told_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_pushing, "_SETTLING_SECONDS", 0.01)
     with listening(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)) as sock:
         text = f"{{statsD: {{address: '127.0.0.1:{sock.getsockname()[1]}', pushInterval: 100ms}}}}"
         async with pushing(text, is_new=False) as reloads:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -84,6 +86,56 @@ def test_control_is_killed(start: Start, port: int, tmp_path: Path) -> None:
     os.kill(instance.children()["ctl"], signal.SIGKILL)
     until(lambda: scrape(metrics).get("traefik_config_reloads_total") == 2, "another control")
     until(lambda: requests(metrics) == counted, "everything is there again")
+
+
+def test_pushed_counters_have_every_request_once(start: Start, port: int, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+        address = f"127.0.0.1:{receiver.getsockname()[1]}"
+        more = f"metrics: {{statsD: {{address: '{address}', pushInterval: 200ms, addRoutersLabels: true}}}}"
+        instance = start(workers=2, environ={"XDG_RUNTIME_DIR": str(tmp_path)}, more=more)
+        until(lambda: "Serving" in instance.log(), "serving")
+        until(lambda: get(port)[0] == 200, "the first plan")
+        told = 0.0
+
+        def sum_is(wanted: float) -> bool:
+            nonlocal told
+            told += sum(received(receiver, "traefik.router.request.total"))
+            assert told <= wanted
+            return told == wanted
+
+        kill_after_ten(instance, port, "w0", lambda: sum_is(11))
+        kill_after_ten(instance, port, "ctl", lambda: sum_is(21))
+        received(receiver, GAUGE)  # what the former control process had to say
+        gauges: list[float] = []
+        until(lambda: bool(gauges.extend(received(receiver, GAUGE)) or gauges), "the next control process tells")
+        for _ in range(5):
+            assert get(port)[0] == 200
+        until(lambda: sum_is(26), "nothing twice")
+
+
+def kill_after_ten(instance: Instance, port: int, victim: str, is_told: Callable[[], bool]) -> None:
+    for _ in range(10):
+        assert get(port)[0] == 200
+    until(is_told, "all of them are told")
+    before = instance.children()[victim]
+    os.kill(before, signal.SIGKILL)
+    until(lambda: instance.children().get(victim, before) != before, "another one")
+
+
+GAUGE = "traefik.config.reload.lastSuccessTimestamp"
+
+
+def received(sock: socket.socket, name: str) -> list[float]:
+    """The values of lines that have come."""
+    found: list[float] = []
+    while True:
+        try:
+            lines = sock.recv(65536).decode().splitlines()
+        except BlockingIOError:
+            return found
+        found += [float(line.partition(":")[2].partition("|")[0]) for line in lines if line.startswith(f"{name}:")]
 
 
 def test_one_process(start: Start, port: int, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class CountsBook:
         self._complete: asyncio.Event | None = None  # set when nobody is missing any more
         self._saving: asyncio.TimerHandle | None = None
         self.is_resumed = self._load()
+        if not self.is_resumed:
+            self._save()  # whoever comes next must know that there was somebody
 
     # === workers (`control/channel.py`: CountsListener) ===
 

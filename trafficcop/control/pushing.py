@@ -20,6 +20,8 @@ from trafficcop.telemetry.statsd import datadog_lines, packets, statsd_lines
 
 logger = logging.getLogger(__name__)
 _LEAST_SECONDS = 0.1
+# All workers have come back to a control process that was started again.
+_SETTLING_SECONDS = 3.0
 _LOCAL = f"localhost:{DEFAULT_PORT}"
 
 Push = Callable[[list[Point]], None]  # on a thread of its own; OSError or ValueError when nobody takes it
@@ -39,13 +41,12 @@ class Pusher:
         """Push for ever. `is_new`: nobody has told anything of this instance yet."""
         pace = Pace(self.levels, bounds)
         is_failing = False
+        if not is_new:
+            await asyncio.sleep(_SETTLING_SECONDS)
+            pace.begin_at(await read())
         while True:
             await asyncio.sleep(max(self.interval, _LEAST_SECONDS))
             snapshot = await read()
-            if not is_new:
-                is_new = True
-                pace.begin_at(snapshot)
-                continue
             error = await _on_thread(self.push, pace.points(snapshot), self.name)
             if error is None:
                 pace.note_told()
