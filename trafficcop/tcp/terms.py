@@ -6,7 +6,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from trafficcop.config.stream import ProxyProtocol, TCPLoadBalancer
 from trafficcop.plan.streams import TCPTransportPlan
@@ -19,17 +18,17 @@ _log = get_logger(__name__)
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
+_DELAY = 0.1  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """`termination_delay`: how long the other direction may go on when one has ended (seconds, None: for ever).
     `keep_alive`: seconds between probes, 0 for none. `proxy_version`: of the PROXY header for servers, 0 for none."""
 
-    DELAY: ClassVar[float] = 0.1
-
     dial_timeout: float = 30.0
     keep_alive: int = 15
-    termination_delay: float | None = DELAY
+    termination_delay: float | None = _DELAY
     proxy_version: int = 0
     trust: ServerTrust = DEFAULT_TRUST
 
@@ -54,7 +53,7 @@ def terms_of(options: TCPLoadBalancer, plan: TCPTransportPlan) -> Terms:
         if options.termination_delay is not None:
             delay = options.termination_delay / 1e3
         elif not delay:
-            delay = Terms.DELAY
+            delay = _DELAY
     return Terms(
         dial_timeout=max(transport.dial_timeout.seconds, 0.0),
         keep_alive=_keep_alive(transport.dial_keep_alive.seconds),
