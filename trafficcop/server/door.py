@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -82,7 +83,7 @@ class Door:
             server.close()
         if self._is_bare:
             self._is_bare = False
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            remove_reader(asyncio.get_running_loop(), self._socket.fileno())
 
     # === through the event loop ===
 
@@ -134,7 +135,7 @@ class Door:
     def _rest(self) -> None:
         """Out of descriptors: to try again at once would be all that this worker does."""
         loop = asyncio.get_running_loop()
-        loop.remove_reader(self._socket.fileno())
+        remove_reader(loop, self._socket.fileno())
         loop.call_later(_REST_SECONDS, self._wake)
 
     def _wake(self) -> None:

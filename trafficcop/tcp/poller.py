@@ -10,6 +10,7 @@ import asyncio
 import select
 from typing import Protocol
 
+from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
@@ -76,7 +77,7 @@ class Poller:
 
     def close(self) -> None:
         if self._epoll is not None and self._loop is not None:
-            self._loop.remove_reader(self._epoll.fileno())
+            remove_reader(self._loop, self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
 

@@ -13,6 +13,7 @@ import socket
 from time import monotonic, monotonic_ns
 
 from trafficcop.http.datagrams import DatagramHandler, SocketAddress, Source, Way
+from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.seldom import Seldom
 from trafficcop.udp.asked import ask_addresses, is_wildcard, reply_from
 from trafficcop.udp.servers import Servers
@@ -67,7 +68,7 @@ class DatagramListener:
             return
         self._sweeping.cancel()
         self._sweeping = None
-        asyncio.get_running_loop().remove_reader(self._sock.fileno())
+        remove_reader(asyncio.get_running_loop(), self._sock.fileno())
         for session in list(self.sessions.values()):
             self._end(session)
         self._sock.close()
