@@ -1,6 +1,6 @@
 """Readers of descriptors are taken off the event loop here.
 
-uvloop gives None where asyncio gives whether there was one, and what mypyc compiles insists on a bool: it is not asked for.
+uvloop gives None where asyncio tells whether there was one; what mypyc compiles insists on a bool: none is asked for.
 """
 
 from __future__ import annotations
