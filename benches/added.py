@@ -3,7 +3,9 @@
 `python benches/added.py` prints a document; it imports nothing of `benches`: any interpreter that has trafficcop
 may run it. Requests go in as bytes at a client's connection and out as bytes at a server's, so that what a middleware
 makes the codec do counts as well. What a system call costs varies more than what is asked for here, so there is none:
-turns with and without the middleware alternate, and of each the quickest count.
+turns with and without the middleware alternate, and of each the quickest count. An auth server is a second connection
+of the same kind: what `forwardAuth` adds is the whole exchange with it, without its system calls. `respond` adds less
+than nothing: what it costs itself, less what a server would have cost.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ import asyncio
 import base64
 import gc
 import hashlib
+import itertools
 import json
+import re
 import socket
+import ssl
 import statistics
 import sys
 import time
@@ -29,12 +34,16 @@ from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.compile import compile as compile_plan
 from trafficcop.plan.messages import PlanPart
 from trafficcop.proxy.h1 import ServerConnection
+from trafficcop.proxy.pool import Pool
 from trafficcop.server.connection import Connection
 from trafficcop.store.shared import SharedMemory, SharedStore
+from trafficcop.tls.facts import TLSFacts
+from trafficcop.tls.generated import generate_quickly
 from trafficcop.worker.runtime import Runtime
 
 BATCH = 200
 TURNS = 60
+AUTH_PORT = 2
 FIELDS = (
     b"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
     b"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\n"
@@ -50,6 +59,46 @@ def _answer(size: int, status: bytes = b"200 OK") -> bytes:
     return head % status + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
 
 
+class Proof:
+    """What a client of `digestAuth` sends once it was asked to: one challenge, then a count that grows (RFC 7616)."""
+
+    def __init__(self, user: bytes, realm: bytes, password: bytes) -> None:
+        self._user = user
+        self._realm = realm
+        self._secret = _md5(b":".join((user, realm, password)))
+        self._counts = itertools.count(1)
+        self._asked = b"", b""
+
+    @property
+    def secret(self) -> str:
+        """The line of a users file."""
+        return b":".join((self._user, self._realm, self._secret)).decode()
+
+    def take(self, challenge: bytes) -> None:
+        nonce, opaque = re.search(rb'nonce="([^"]+)"', challenge), re.search(rb'opaque="([^"]+)"', challenge)
+        if nonce is None or opaque is None:
+            raise RuntimeError(f"no challenge: {challenge!r}")
+        self._asked = nonce[1], opaque[1]
+
+    def line(self, method: bytes, target: bytes) -> bytes:
+        """The field of the next request."""
+        nonce, opaque = self._asked
+        count = b"%08x" % next(self._counts)
+        response = _md5(b":".join((self._secret, nonce, count, b"0a4f113b", b"auth", _md5(method + b":" + target))))
+        who = b'Authorization: Digest username="%b", realm="%b", nonce="%b", uri="%b", ' % (
+            self._user,
+            self._realm,
+            nonce,
+            target,
+        )
+        how = b'cnonce="0a4f113b", nc=%b, qop=auth, response="%b", opaque="%b", algorithm=MD5\r\n'
+        return who + how % (count, response, opaque)
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest().encode()
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One row: a middleware, and a request that it lets pass."""
@@ -62,9 +111,14 @@ class Case:
     body: bytes = b""
     answer: bytes = field(default_factory=lambda: _answer(70))
     is_new: bool = False  # every request is for a path that was never asked for
+    others: dict[str, Any] = field(default_factory=dict)  # middlewares that this one names
+    proof: Proof | None = None
+    has_certificate: bool = False  # the client has shown one
 
     def requests(self, host: bytes, turn: int) -> list[bytes]:
         """The requests of one turn."""
+        if self.proof is not None:
+            return [self.request(host, self.target) for _ in range(BATCH)]
         if not self.is_new:
             return [self.request(host, self.target)] * BATCH
         return [self.request(host, b"/app/page/%d/%d?id=7" % (turn, number)) for number in range(BATCH)]
@@ -72,7 +126,8 @@ class Case:
     def request(self, host: bytes, target: bytes) -> bytes:
         head = b"%b %b HTTP/1.1\r\nHost: %b\r\n" % (self.method, target, host)
         length = b"Content-Length: %d\r\n" % len(self.body) if self.body else b""
-        return head + FIELDS + self.fields + length + b"\r\n" + self.body
+        proof = b"" if self.proof is None else self.proof.line(self.method, target)
+        return head + FIELDS + self.fields + proof + length + b"\r\n" + self.body
 
 
 def _token() -> bytes:
@@ -86,13 +141,19 @@ def cases() -> Iterator[Case]:
     basic = b"Authorization: Basic " + base64.b64encode(b"user:word") + b"\r\n"
     yield Case("addPrefix", {"prefix": "/v1"})
     yield Case("basicAuth", {"users": [f"user:{_PASSWORD}"]}, fields=basic)
+    cheap = {"first": {"addPrefix": {"prefix": "/v1"}}, "second": {"replacePath": {"path": "/other"}}}
+    yield Case("chain, of two", {"middlewares": ["first", "second"]}, others=cheap)
+    proof = Proof(b"user", b"traefik", b"word")
+    yield Case("digestAuth", {"users": [proof.secret]}, proof=proof)
     yield Case("encodedCharacters", {"allowEncodedSlash": True}, target=b"/app/a%20page?id=7")
     yield Case("headers, request", {"customRequestHeaders": {"X-Edge": "bench", "Cookie": ""}})
     yield Case("ipAllowList", {"sourceRange": ["192.0.2.0/24", "127.0.0.0/8"]})
     yield Case("ipDenyList", {"sourceRange": ["192.0.2.0/24", "198.51.100.0/24"]})
+    yield Case("ipWhiteList", {"sourceRange": ["192.0.2.0/24", "127.0.0.0/8"]})
     bearer = b"Authorization: Bearer " + _token() + b"\r\n"
     yield Case("jwt", {"secret": _SECRET}, fields=bearer)
     yield Case("limit", {"maxRequestBodyBytes": 1000}, method=b"POST", body=b"x" * 100)
+    yield Case("passTLSClientCert", {"pem": True, "info": {"subject": {"commonName": True}}}, has_certificate=True)
     yield Case("redirectRegex", {"regex": "^http://old[.]example[.]com/(.*)", "replacement": "http://new/$1"})
     yield Case("redirectScheme", {"scheme": "http"})
     yield Case("replacePath", {"path": "/other"})
@@ -118,6 +179,9 @@ def _of_both_ways() -> Iterator[Case]:
     yield Case("compress, other type", {"excludedContentTypes": ["text/plain"]})
     yield Case("contentType", {})
     yield Case("errors", {"status": ["500-599"], "service": "app", "query": "/{status}"})
+    asked = {"address": f"http://127.0.0.1:{AUTH_PORT}/auth", "trustForwardHeader": False}
+    yield Case("forwardAuth", asked)
+    yield Case("forwardAuth, cached", asked | {"cache": {"ttl": "1h"}})
     yield Case("grpcWeb", {"allowOrigins": ["*"]})
     yield Case("headers, response", {"customResponseHeaders": {"X-Frame-Options": "DENY"}})
     cors = {"accessControlAllowOriginList": ["https://a.example.com"], "addVaryHeader": True}
@@ -126,6 +190,7 @@ def _of_both_ways() -> Iterator[Case]:
     yield Case("headers, CORS by expression", pattern, fields=b"Origin: https://a.example.com\r\n")
     security = {"frameDeny": True, "contentTypeNosniff": True, "browserXssFilter": True, "stsSeconds": 31536000}
     yield Case("headers, security", security)
+    yield Case("respond, no server", {"body": "x" * 70})
     yield Case("retry", {"attempts": 3})
     yield Case("retry, by status", {"attempts": 3, "status": ["500-599"]})
 
@@ -138,7 +203,7 @@ def _document(case: Case) -> dict[str, Any]:
                 "with": {"rule": "Host(`with.example.com`)", "service": "app", "middlewares": ["measured"]},
                 "base": {"rule": "Host(`base.example.com`)", "service": "app"},
             },
-            "middlewares": {"measured": {kind: case.options}},
+            "middlewares": {"measured": {kind: case.options}, **case.others},
             "services": {"app": {"loadBalancer": {"servers": [{"url": "http://127.0.0.1:1"}]}}},
         }
     }
@@ -165,42 +230,77 @@ class Ear(asyncio.Transport):
     close = abort
 
 
-class Line:
-    """A client's connection, the router, and a server's connection, all of one thread."""
+class Server:
+    """A server's end of a connection that the router has already: it gives one answer to everything."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.client, self.server = Ear(), Ear()
+    def __init__(self, pool: Pool, answer: bytes) -> None:
+        self.ear = Ear()
+        self.answer = answer
+        connection = ServerConnection(pool)
+        connection.connection_made(self.ear)
+        pool.adopt(connection)
+        pool.release(connection)
+        self.reply = connection.data_received
+
+
+class Line:
+    """A client's connection, the router, and the servers' connections, all of one thread."""
+
+    def __init__(self, runtime: Runtime, case: Case) -> None:
+        self.client = Ear()
         self._down = Connection(runtime.listeners["web"])
         self._down.connection_made(self.client)
-        pool = next(iter(runtime._pools._pools.values()))
-        self._up = ServerConnection(pool)
-        self._up.connection_made(self.server)
-        pool.adopt(self._up)
-        pool.release(self._up)
+        if case.has_certificate and self._down.peer is not None:
+            self._down.peer.tls = _facts()
+        # The auth server is asked before the other one.
+        pools = sorted(runtime._pools._pools.values(), key=lambda pool: pool.origin.port != AUTH_PORT)
+        self._servers = [Server(pool, _answer(0) if pool.origin.port == AUTH_PORT else case.answer) for pool in pools]
 
-    async def first(self, request: bytes, answer: bytes) -> bytes:
+    async def first(self, request: bytes) -> bytes:
         """One exchange for which anything may be waited; what the client got."""
         self.client.heard = b""
         self._down.data_received(request)
         for _ in range(1000):
-            if self.server.heard:
-                self.server.heard = b""
-                self._up.data_received(answer)
+            for server in self._servers:
+                if server.ear.heard:
+                    server.ear.heard = b""
+                    server.reply(server.answer)
             if self.client.heard:
                 return self.client.heard
             await asyncio.sleep(0.005)
         raise RuntimeError("no answer")
 
-    def turn(self, requests: list[bytes], answer: bytes) -> float:
+    def turn(self, requests: list[bytes]) -> float:
         """Nanoseconds that a request takes, of a batch of them."""
-        client, server, ask, reply = self.client, self.server, self._down.data_received, self._up.data_received
+        client, ask = self.client, self._down.data_received
+        servers = [(server.ear, server.reply, server.answer) for server in self._servers]
         began = time.thread_time_ns()
         for request in requests:
-            ask(request)
-            server.heard = b""
-            reply(answer)
             client.heard = b""
-        return (time.thread_time_ns() - began) / BATCH
+            ask(request)
+            for ear, reply, answer in servers:
+                if ear.heard:
+                    ear.heard = b""
+                    reply(answer)
+        taken = (time.thread_time_ns() - began) / BATCH
+        if not client.heard.startswith(b"HTTP/1.1 200 "):
+            raise RuntimeError(f"{request!r} got {client.heard!r}")
+        return taken
+
+
+class _Shown:
+    """An engine of TLS that knows a client's certificate and nothing else."""
+
+    def __init__(self, chain: tuple[bytes, ...]) -> None:
+        self._chain = chain
+
+    def peer_chain(self) -> tuple[bytes, ...]:
+        return self._chain
+
+
+def _facts() -> TLSFacts:
+    shown: Any = _Shown((ssl.PEM_cert_to_DER_cert(generate_quickly().chain.decode()),))
+    return TLSFacts(shown, "default", "with.example.com")
 
 
 async def measure(case: Case) -> float:
@@ -208,7 +308,7 @@ async def measure(case: Case) -> float:
     static = StaticConfiguration(entry_points={"web": EntryPoint()})
     decoded = decode_dynamic(_document(case))
     plan, report = compile_plan(static, {"file": decoded.value}, decoded.issues)
-    if report.issues:
+    if any(not issue.is_warning for issue in report.issues):
         raise RuntimeError(f"{case.name}: {report.issues}")
     runtime = Runtime(static, None, SharedStore(SharedMemory(2), 0))
     with socket.socket() as sock:
@@ -217,15 +317,17 @@ async def measure(case: Case) -> float:
         services, middlewares = tuple(plan.services.values()), tuple(plan.middlewares.values())
         linker.add(PlanPart(1, plan.routers, services, middlewares, plan.transports, is_last=True))
         runtime.install(linker.finish())
-        line = Line(runtime)
+        line = Line(runtime, case)
         hosts = b"with.example.com", b"base.example.com"
+        if case.proof is not None:
+            case.proof.take(await line.first(case.request(hosts[0], case.target)))
         for host in hosts:
-            heard = await line.first(case.request(host, case.target), case.answer)
+            heard = await line.first(case.request(host, case.target))
             if not heard.startswith(b"HTTP/1.1 200 "):
                 raise RuntimeError(f"{case.name}: {heard!r}")
         gc.collect()
         gc.freeze()
-        return _difference(lambda number: line.turn(case.requests(hosts[number % 2], number), case.answer))
+        return _difference(lambda number: line.turn(case.requests(hosts[number % 2], number)))
 
 
 def _difference(turn: Callable[[int], float]) -> float:
