@@ -121,6 +121,16 @@ def test_switching_protocols(early: bytes, step: int) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("framing", [b"Content-Length: 0", b"Content-Length: 5", b"Transfer-Encoding: chunked"])
+def test_switching_has_no_body_whatever_the_fields_say(framing: bytes, step: int) -> None:
+    head = b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n" + framing + b"\r\n\r\n"
+    for _ in range(3):  # nor is such a head one to remember
+        answer = read_answer(head + b"tunnelled", step)
+        assert (answer.status, answer.tunnel, answer.body) == (101, b"tunnelled", b"")
+        assert not answer.is_reusable
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_switching_without_saying_to_what(step: int) -> None:
     answer = read_answer(b"HTTP/1.1 101 Switching\r\n\r\nabc", step)
     assert answer.tunnel is None
@@ -142,6 +152,12 @@ REFUSED = [
     OK + b"A\x00: b\r\nContent-Length: 0\r\n\r\n",
     OK + b"A: b\rSet-Cookie: c\r\nContent-Length: 0\r\n\r\n",
     OK + b"Transfer-Encoding: chunked\r\n\r\nx\r\n",
+    # Codings that nobody undoes here: what is below them would reach the client as if it were the content.
+    OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    OK + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    OK + b"Transfer-Encoding: gzip\r\n\r\nabc",
+    OK + b"Transfer-Encoding: identity\r\n\r\nabc",
     OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n",
     OK + b"A: " + b"b" * (LIMIT + 8192),
 ]

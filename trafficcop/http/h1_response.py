@@ -132,16 +132,19 @@ class ResponseDecoder(Decoder):
             response.body = Bytes(b"", known.length) if known.length >= 0 else EMPTY
             self._is_spent = self._is_spent or self.is_head
             self._end_message()
-        elif response.marks & FRAMING:
-            if self.is_reusable and not self._has_bare_lf and status >= 200:
-                remember_response(head, status, known)
-            if not self._begin_body():
-                response.body = Bytes(b"")
-                self._end_message()
         elif status == 101:
             self.is_reusable = False
             self.tunnel_bytes = b""
             self._end_message()
+        elif response.marks & FRAMING:
+            if known.coding and known.coding.lower() != b"chunked":
+                # RFC 9112 §7: it would have to be undone here, since our client is told of chunks only.
+                raise ProxyError(Kind.BAD_RESPONSE, "unsupported transfer coding")
+            if self.is_reusable and not self._has_bare_lf:
+                remember_response(head, status, known)
+            if not self._begin_body():
+                response.body = Bytes(b"")
+                self._end_message()
         else:
             # The body ends with the connection.
             self._is_in_body = self._is_spent = True
