@@ -215,6 +215,48 @@ async def test_what_is_refused_never_reaches_a_server(is_cut: bool) -> None:
         assert server.heads == []
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        POST + b"Content-Length: 400000\r\n\r\n" + b"x" * 400000,
+        GET[:-2] + b"Expect: 100-continue\r\n\r\n",
+    ],
+    ids=["chunks", "long", "expect"],
+)
+async def test_an_answer_while_the_next_request_still_comes_leaves_the_connection_open(first: bytes) -> None:
+    may_answer = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        head = await visit.head()
+        if b"chunked" in head:
+            await visit.until(b"0\r\n\r\n")
+        elif b"Content-Length: 3\r\n" in head:  # the chunks came in one read
+            await visit.body(3)
+        elif b"Content-Length" in head:
+            await visit.body(400000)
+        await may_answer.wait()
+        await visit.send(OK + b"Content-Length: 0\r\n\r\n")
+        await visit.head()
+        await visit.send(OK + b"Content-Length: 2\r\n\r\n" + (await visit.body(200000))[-2:])
+
+    server = Scripted(script)
+    async with router(server) as loopback:
+        client = await loopback.client()
+        client.writer.write(first + POST + b"Content-Length: 200000\r\n\r\n" + b"y" * 150000)
+        await until(lambda: bool(server.heads))
+        await asyncio.sleep(0.05)  # the second request has begun
+        may_answer.set()
+        head = await client.head()
+        while head[0] == 100:
+            head = await client.head()
+        assert head[0] == 200
+        assert b"connection" not in head[1]
+        await client.send(b"z" * 50000)
+        status, _, body = await client.answer()
+        assert (status, body) == (200, b"zz")
+
+
 async def test_a_good_request_before_a_malformed_one_is_answered_first() -> None:
     async with router(Scripted(fixed())) as loopback:
         answer = await loopback.exchange(GET + b"garbage\r\n\r\n" + GET)

@@ -47,6 +47,10 @@ class RequestDecoder(Decoder):
         """Whether no byte of a next message has arrived."""
         return self._partial is None and not self._is_in_body
 
+    def is_reading(self, request: Request) -> bool:
+        """Whether the body of this request still comes, not that of one behind it."""
+        return self.body is not None and request is self._current
+
     def recall(self, data: bytes) -> Request | None:
         """The request, if `data` is one as it has come before; None when it must be fed."""
         if self._partial is not None or self._is_in_body or self._is_over or self._empty:

@@ -251,7 +251,7 @@ class Connection(asyncio.Protocol):
 
     def _finish_body(self, request: Request | None) -> bool:
         """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
-        if request is None or self._decoder.body is None:
+        if request is None or not self._decoder.is_reading(request):
             return True
         if self._is_body_too_long(request):
             return False
@@ -317,7 +317,7 @@ class Connection(asyncio.Protocol):
 
     def _is_body_too_long(self, request: Request) -> bool:
         """An answer before the request has ended: say beforehand when the connection will not outlive it."""
-        if self._decoder.body is None:
+        if not self._decoder.is_reading(request):
             return False
         length = request.body.length
         return request.is_expecting_continue or length is None or length > limits.DISCARD_LIMIT
