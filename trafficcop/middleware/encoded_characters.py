@@ -18,7 +18,7 @@ class EncodedCharacters:
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        if b"%" in request.raw_path and self._find_denied(request.raw_path) is not None:
+        if self._find_denied(request.raw_path) is not None:
             return Ready(bare_response(400))
         return self.next(request)
 

@@ -14,13 +14,19 @@ _ESCAPES = [bytes((code,)) if code in _SAFE else b"%%%02X" % code for code in ra
 # What it accepts as encoded already (net/url: validEncoded); "%" counts as good here.
 _VALID = re.compile(rb"[A-Za-z0-9\-_.~$&+,/:;=@!'()*\[\]%]*").fullmatch
 _PLAIN = _SAFE + b"!'()*[]"
+# One byte is looked for as a number, more of them with `find`: `in` takes five times as long to see what is asked for.
+_PERCENT = 0x25
 _SLASH = 0x2F
+# What most paths are: the same in encoded and decoded form, and clean at first sight.
+_SEGMENT = re.escape(_PLAIN.replace(b"/", b""))
+is_usual = re.compile(b"(?:/[" + re.escape(_PLAIN.translate(None, b"/.")) + b"][" + _SEGMENT + b"]*+)*+/?").fullmatch
+_OTHER = re.compile(b"[^" + re.escape(_PLAIN) + b"]").search
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL).search
 
 
 def unescape(raw: bytes) -> bytes:
     """The decoded path; ValueError with Go's text for a bad escape."""
-    if b"%" not in raw:
+    if _PERCENT not in raw:
         return raw
     bad = _BAD_ESCAPE(raw)
     if bad is not None:
@@ -42,12 +48,12 @@ def encoded(path: bytes, raw: bytes) -> bytes:
 
 def is_plain(text: bytes) -> bool:
     """Whether a path is the same in encoded and decoded form."""
-    return not text.translate(None, _PLAIN)
+    return _OTHER(text) is None
 
 
 def is_clean(raw: bytes) -> bool:
     """Whether a path has no dot segments and no empty ones, so that normalising leaves it as it is."""
-    if b"//" not in raw and b"/." not in raw:
+    if raw.find(b"//") < 0 and raw.find(b"/.") < 0:
         return True
     cleaned = normpath(raw)
     if cleaned.startswith(b"//"):
@@ -68,7 +74,7 @@ def encoded_length(raw: bytes, decoded_length: int) -> int:
     for _ in range(decoded_length):
         if index >= len(raw):
             break
-        index += 3 if raw[index] == 0x25 and index + 2 < len(raw) else 1
+        index += 3 if raw[index] == _PERCENT and index + 2 < len(raw) else 1
     return index
 
 
@@ -83,7 +89,7 @@ def strip(request: Request, path: bytes, prefix: bytes, is_slash_forced: bool = 
         rest = _rest(path, len(prefix), is_slash_forced)
         raw = encoded(rest, _rest(raw, encoded_length(raw, len(prefix)), is_slash_forced))
     request.raw_path = raw
-    return (b"//" not in raw and b"/." not in raw) or is_clean(raw)
+    return (raw.find(b"//") < 0 and raw.find(b"/.") < 0) or is_clean(raw)
 
 
 def _rest(path: bytes, length: int, is_slash_forced: bool) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import re2
@@ -30,13 +30,11 @@ _LONGEST = 512
 class Outcomes:
     """What became of texts that were met before."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "of")
 
     def __init__(self) -> None:
         self._known: dict[bytes, bytes] = {}
-
-    def of(self, text: bytes) -> bytes | None:
-        return self._known.get(text)
+        self.of: Callable[[bytes], bytes | None] = self._known.get
 
     def keep(self, text: bytes, outcome: bytes) -> bytes:
         if len(text) <= _LONGEST and len(outcome) <= _LONGEST:
@@ -49,7 +47,7 @@ class Outcomes:
 class Pattern:
     """One expression over bytes. ValueError when it cannot be compiled."""
 
-    __slots__ = ("_match", "_match_start", "_pattern", "_text", "is_at_start")
+    __slots__ = ("_match", "_pattern", "_text", "is_at_start", "match_start")
 
     def __init__(self, text: str) -> None:
         try:
@@ -63,20 +61,21 @@ class Pattern:
         self.is_at_start = text.startswith(("^", r"\A")) and "|" not in text and "(?" not in text
 
         quick = linear(text)
-        self._match_start = None if quick is None else quick.match
+        # The quickest there is, where there is one: at the start of a text, as quick as to remember what came of it.
+        self.match_start = None if quick is None else quick.match
 
     def length_at_start(self, text: bytes) -> int:
         """How long the match at the start of a text is; 0 without one."""
-        if self._match_start is not None:
-            match = self._match_start(text)
+        if self.match_start is not None:
+            match = self.match_start(text)
             return 0 if match is None else match.end()
         spans = self.spans(text)
         return 0 if spans is None or spans[0][0] else spans[0][1]
 
     def spans(self, text: bytes, start: int = 0) -> Sequence[Span] | None:
         """Where the leftmost match from `start` on stands, then its groups; None without one."""
-        if self._match_start is not None and self.is_at_start:
-            match = None if start else self._match_start(text)
+        if self.match_start is not None and self.is_at_start:
+            match = None if start else self.match_start(text)
             return None if match is None else match.regs
         if text.isascii():
             spans: list[Span] = self._match(_ANYWHERE, text, start, len(text))
@@ -117,10 +116,11 @@ def _reason(error: Exception) -> str:
 class Replacement:
     """A template with `$1`, `${1}`, `$name`, `${name}` and `$$` (Go: Regexp.Expand). An unknown group is empty."""
 
-    __slots__ = ("_parts", "_pattern")
+    __slots__ = ("_match_start", "_parts", "_pattern", "_simple")
 
     def __init__(self, pattern: Pattern, template: str) -> None:
         self._pattern = pattern
+        self._match_start = pattern.match_start if pattern.is_at_start else None
         self._parts: list[bytes | int] = []
         text, names, position = template.encode(), pattern.names(), 0
         for reference in _REFERENCE.finditer(text):
@@ -134,10 +134,17 @@ class Replacement:
             if 0 <= group <= pattern.groups:
                 self._parts.append(group)
         self._parts.append(text[position:])
+        self._simple = _simple(self._parts)
         self._parts = [part for part in self._parts if part != b""]
 
     def in_all(self, text: bytes) -> bytes | None:
         """`text` with every match replaced (Go: Regexp.ReplaceAll), None when nothing matches."""
+        if self._match_start is not None and self._simple is not None:
+            match = self._match_start(text)
+            if match is None:
+                return None
+            before, group, after = self._simple
+            return before + match[group] + after + text[match.end() :]
         if self._pattern.is_at_start:
             spans = self._pattern.spans(text)
             if spans is None:
@@ -176,6 +183,15 @@ class Replacement:
                 if start >= 0:
                     parts.append(text[start:end])
         return b"".join(parts)
+
+
+def _simple(parts: list[bytes | int]) -> tuple[bytes, int, bytes] | None:
+    """A template of one group with some text around it, as most are."""
+    if len(parts) == 3:
+        before, group, after = parts
+        if isinstance(before, bytes) and isinstance(group, int) and isinstance(after, bytes):
+            return before, group, after
+    return None
 
 
 def _after_character(text: bytes, position: int) -> int:

@@ -8,6 +8,7 @@ from trafficcop.config.middlewares import RedirectRegex as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.paths import is_plain
 from trafficcop.middleware.patterns import Outcomes, Pattern, Replacement
 from trafficcop.middleware.redirects import location_of, redirection, request_uri
 
@@ -26,10 +27,13 @@ class RedirectRegex:
         url = scheme + request.authority + request.target
         location = self._known.of(url)
         if location is None:
+            # What is plain is encoded well as it came.
+            old = url if request.raw_path and is_plain(request.raw_path) else None
             try:
-                location = self._known.keep(url, self._location(scheme + request.authority + request_uri(request)))
+                location = self._location(old or scheme + request.authority + request_uri(request))
             except ValueError:
                 return Ready(bare_response(502, STATUS_TEXT[502]))
+            self._known.keep(url, location)
         if not location:
             return self.next(request)
         return Ready(redirection(request, location, is_permanent=self._is_permanent))

@@ -26,7 +26,7 @@ class RedirectScheme:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         scheme = _scheme_of(request)
-        if scheme == self.scheme and not self.port and b":" not in request.authority:
+        if scheme == self.scheme and not self.port and 0x3A not in request.authority:  # ":"
             return self.next(request)
         authority = _AUTHORITY(request.authority)
         assert authority is not None  # noqa: S101 -- every part of the expression may be empty

@@ -45,7 +45,7 @@ def location_of(url: bytes) -> bytes:
     scheme, authority, path, query, fragment = parts.groups()
     if authority is not None and not _AUTHORITY(authority):
         raise ValueError("invalid host in URL")
-    if scheme is None and authority is None and b":" in path.partition(b"/")[0]:
+    if scheme is None and authority is None and 0x3A in path.partition(b"/")[0]:
         raise ValueError("first path segment in URL cannot contain colon")
     result = [] if scheme is None else [scheme.lower(), b":"]
     if authority is not None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from trafficcop.config.middlewares import ReplacePathRegex as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.paths import encoded, is_clean, is_plain, unclean_path, unescape
+from trafficcop.middleware.paths import encoded, is_clean, is_usual, unclean_path, unescape
 from trafficcop.middleware.patterns import Outcomes, Pattern, Replacement
 
 
@@ -34,14 +34,13 @@ class ReplacePathRegex:
         if new is None:
             return self.next(request)
         request.headers.append(b"X-Replaced-Path", old)
-        if not is_plain(new):
+        if not is_usual(new):
             try:
-                path = unescape(new)
+                new = encoded(unescape(new), new)
             except ValueError as error:
                 return Ready(text_response(500, str(error).encode()))
-            new = encoded(path, new)
-        if new and (not new.startswith(b"/") or not is_clean(new)):
-            return Ready(unclean_path())
+            if new and (not new.startswith(b"/") or not is_clean(new)):
+                return Ready(unclean_path())
         request.raw_path = self._known.keep(old, new)
         return self.next(request)
 

@@ -22,7 +22,7 @@ class StripPrefix:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         path = request.raw_path
-        if b"%" in path:
+        if 0x25 in path:  # "%"
             path = unescape(path)
         for prefix in self.prefixes:
             if path.startswith(prefix):

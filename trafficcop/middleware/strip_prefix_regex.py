@@ -14,17 +14,21 @@ from trafficcop.middleware.patterns import Outcomes, Pattern
 
 
 class StripPrefixRegex:
-    __slots__ = ("_known", "_patterns", "next")
+    __slots__ = ("_known", "_match_start", "_patterns", "next")
 
     def __init__(self, patterns: tuple[Pattern, ...], next: Handler) -> None:
         self._patterns = patterns
         self._known = Outcomes()
+        self._match_start = patterns[0].match_start if len(patterns) == 1 else None
         self.next = next
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         path = request.raw_path
-        if b"%" in path:
+        if 0x25 in path:  # "%"
             path = unescape(path)
+        elif self._match_start is not None:
+            match = self._match_start(path)
+            return self.next(request) if match is None else self._strip(request, path, match[0])
         prefix = self._known.of(path)
         if prefix is None:
             prefix = self._prefix_of(path)
@@ -32,6 +36,9 @@ class StripPrefixRegex:
                 is_clean = strip(request, path, prefix)
                 return Ready(bare_response(500, STATUS_TEXT[500]) if is_clean else unclean_path())
             self._known.keep(path, prefix)
+        return self._strip(request, path, prefix)
+
+    def _strip(self, request: Request, path: bytes, prefix: bytes) -> Awaitable[Response]:
         if prefix:
             if not strip(request, path, prefix):
                 return Ready(unclean_path())

@@ -59,12 +59,13 @@ class Admission:
             if refusal is not None:
                 return refusal
         raw_path = request.raw_path
-        if raw_path.translate(None, PLAIN) or b"/." in raw_path or b"//" in raw_path:
+        # `find`, and a number for one byte: `in` takes longer to see what it is asked for than to look for it.
+        if raw_path.translate(None, PLAIN) or raw_path.find(b"/.") >= 0 or raw_path.find(b"//") >= 0:
             refusal = self._clean_path(request)
             if refusal is not None:
                 return refusal
         query = request.query
-        if query is not None and b";" in query:
+        if query is not None and 0x3B in query:  # ";"
             request.query = query.replace(b";", b"%3B" if self._is_semicolon_encoded else b"&")
         authority = request.authority
         host = self._hosts.get(authority)
