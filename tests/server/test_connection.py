@@ -156,6 +156,16 @@ async def test_answers_without_a_body(status: int) -> None:
         assert len(server.visits) == 1
 
 
+@pytest.mark.parametrize(("status", "expected"), [(204, b"text/x"), (304, None)])
+async def test_the_type_of_what_the_client_has_is_not_told_again(status: int, expected: bytes | None) -> None:
+    server = Scripted(fixed(b"HTTP/1.1 %d x\r\nContent-Type: text/x\r\nEtag: e\r\n\r\n" % status))
+    async with router(server) as loopback:
+        client = await loopback.client()
+        for _ in range(3):
+            answer, fields, _ = await client.ask(GET)
+            assert (answer, fields.get(b"content-type"), fields[b"etag"]) == (status, expected, b"e")
+
+
 # === HTTP/1.0 ===
 
 

@@ -8,7 +8,7 @@ from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import changed
 from trafficcop.http.failure import failure_response
-from trafficcop.http.headers import FRAMING, MANAGED, learn
+from trafficcop.http.headers import FRAMING, MANAGED, is_option, learn
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
@@ -129,6 +129,11 @@ def _build_request(config: Configuration, next: Handler) -> Handler:
             raise ValueError(f"invalid header name {name!r}")
         else:
             values[field_name(name)] = field_value(value) if value else None
+    # What Connection lists ends here, whoever has set it (Traefik `pkg/proxy/httputil/proxy.go`).
+    listed = (values.get(b"Connection") or b"").decode("latin-1").lower().split(",")
+    for option in map(str.strip, listed):
+        if is_field_name(option) and is_option(option.encode()) and not learn(option.encode()) & MANAGED:
+            values[field_name(option)] = None
     # Traefik knows the special meaning in this spelling alone.
     is_forwarded_for_dropped = config.custom_request_headers.get("X-Forwarded-For") == ""
     handler = RequestFields(FieldEdit(values), next) if values else next

@@ -297,6 +297,10 @@ class Connection(asyncio.Protocol):
         if status == 204 or status == 304 or status < 200 or request.method == b"HEAD":
             framing = bodiless_framing(request, response, first)
             first = b""
+            if status == 304:
+                response.headers.remove(
+                    b"Content-Type"
+                )  # of what the client has (RFC 9110 §15.4.5); Go's server does so
         elif is_last:
             framing = b"Content-Length: %d\r\n" % len(first)
         elif response.body.length is not None:
