@@ -172,7 +172,7 @@ class Connection(asyncio.Protocol):
             drained.set()
 
     def on_deadline(self) -> None:
-        """Too slow, or idle for too long: Traefik closes without a word."""
+        """Too slow, or idle for too long: closed without a word."""
         self.deadline = NEVER
         if self._has_ended and self.sent_size != self._half_closed_size:
             self._half_closed_size = self.sent_size
