@@ -172,3 +172,8 @@ def test_parameters_are_read_as_they_are_written() -> None:
     expected = {b"username": b'a"b, c', b"realm": b"traefik", b"nc": b"00000001", b"qop": b"auth", b"uri": b"/?a=b"}
     assert digest_auth.decode_digest(text) == expected
     assert digest_auth.decode_digest(b"Basic abc=") == {}
+
+
+@pytest.mark.parametrize("text", [b"a" * 300_000, b"a" + b" " * 300_000, b'a="' + b"\\x" * 150_000, b'a="\\"' * 60_000])
+def test_long_credentials_take_no_longer_than_they_are(text: bytes) -> None:
+    assert len(digest_auth.decode_digest(b"Digest " + text)) <= 1

@@ -11,7 +11,7 @@ LINE_LIMIT = 16 * 1024
 
 _SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,15})(;[\t\x20-\x7e\x80-\xff]+)?\r\n")
 _SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]*(;[\t\x20-\x7e\x80-\xff]*)?\r?")
-_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r\n")
+_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n")
 
 
 class MalformedChunk(Exception):
@@ -103,4 +103,4 @@ class ChunkedReader:
             raise MalformedChunk("a trailer about the framing")
         # RFC 9110 §6.5.1: fields about routing or the connection must not come as trailers.
         if not bits & (HOP | HOST):
-            self.trailers.append((found[1], found[2]))
+            self.trailers.append((found[1], found[2].strip(b" \t")))

@@ -20,7 +20,8 @@ _COMPLAINTS = frozenset(
         "Transfer-Encoding can't be present with Content-Length",
     )
 )
-_FOLD = re.compile(rb"[ \t]*(?:\r?\n[ \t]+)+")
+# From where a blank begins, never from within: a value may hold many.
+_FOLD = re.compile(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]+)+")
 _LINE_BREAK = re.compile(rb"\r?\n")
 
 

@@ -19,22 +19,21 @@ _ENTRIES = 4096
 class AuthCache(Generic[T]):
     """Bounded; the oldest goes first. A key is a keyed digest, so that no credentials stay in memory."""
 
-    __slots__ = ("_entries", "_names", "_secret", "_ttl")
+    __slots__ = ("_entries", "_keyed", "_names", "_ttl")
 
     def __init__(self, config: ForwardAuthCache) -> None:
         self._ttl = config.ttl.seconds
         self._names = tuple(name.encode() for name in config.key_headers)
-        self._secret = os.urandom(32)
+        self._keyed = hashlib.blake2b(key=os.urandom(32), digest_size=16)
         self._entries: dict[bytes, tuple[float, T]] = {}
 
     def key_of(self, request: Request) -> bytes:
         """The client, what it asks for, and the fields that the answer depends on."""
-        digest = hashlib.blake2b(key=self._secret, digest_size=16)
+        headers = request.headers
         parts = [request.peer.ip, request.method, request.scheme, request.authority, request_uri(request)]
-        parts += [b"\x00".join(request.headers.get_all(name)) for name in self._names]
-        for part in parts:
-            digest.update(b"%d:" % len(part))
-            digest.update(part)
+        parts += [b"\x00".join(headers.get_all(name)) if name in headers else b"" for name in self._names]
+        digest = self._keyed.copy()
+        digest.update(b"".join([b"%d:%b" % (len(part), part) for part in parts]))
         return digest.digest()
 
     def get(self, key: bytes) -> T | None:

@@ -20,7 +20,8 @@ from trafficcop.middleware.fields import is_field_name
 from trafficcop.middleware.paths import unescape
 from trafficcop.store.interface import Numbers
 
-_PARAMETER = re.compile(rb'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))').finditer
+# A name is looked for where one begins, and never again within it: it may be as long as a head.
+_PARAMETER = re.compile(rb'(?<![\w-])([\w-]++)\s*+=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))').findall
 _QUOTED_PAIR = re.compile(rb"\\(.)")
 _NONCE_SECONDS = 3600
 _MAC = 16
@@ -32,10 +33,11 @@ class Nonces:
     What is remembered is how often each was used, in all workers together.
     """
 
-    __slots__ = ("_numbers", "_secret", "opaque")
+    __slots__ = ("_keyed", "_numbers", "opaque")
 
     def __init__(self, secret: bytes, scope: str, numbers: Numbers) -> None:
-        self._secret = hashlib.blake2b(b"nonce " + scope.encode(), key=secret).digest()
+        key = hashlib.blake2b(b"nonce " + scope.encode(), key=secret).digest()
+        self._keyed = hashlib.blake2b(key=key, digest_size=_MAC)
         self._numbers = numbers
         opaque = hashlib.blake2b(b"opaque " + scope.encode(), key=secret, digest_size=12).digest()
         self.opaque = base64.b64encode(opaque)
@@ -59,7 +61,9 @@ class Nonces:
         return self._numbers.exceed(nonce.decode("latin-1"), count, int(time.monotonic()) + _NONCE_SECONDS)
 
     def _mark(self, content: bytes) -> bytes:
-        return hashlib.blake2b(content, key=self._secret, digest_size=_MAC).digest()
+        mark = self._keyed.copy()
+        mark.update(content)
+        return mark.digest()
 
 
 class DigestAuth:
@@ -124,13 +128,10 @@ def decode_digest(value: bytes) -> dict[bytes, bytes]:
     if value[:7].lower() != b"digest ":
         return {}
     found = {}
-    for match in _PARAMETER(value, 7):
-        quoted = match[2]
-        if quoted is None:
-            quoted = match[3]
-        elif b"\\" in quoted:
+    for name, quoted, token in _PARAMETER(value, 7):
+        if 0x5C in quoted:  # a backslash
             quoted = _QUOTED_PAIR.sub(rb"\1", quoted)
-        found[match[1].lower()] = quoted
+        found[name.lower()] = quoted or token
     return found
 
 

@@ -15,6 +15,7 @@ from trafficcop.config.middlewares import (
 )
 from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
+from trafficcop.middleware.fields import FieldEdit
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -39,21 +40,24 @@ _SINGLE = ("SN", "CN")  # of several, the last one counts
 class PassCertificate:
     """Sets the fields when the client has shown a certificate; worked out once for a connection."""
 
-    __slots__ = ("_has_pem", "_info", "_next")
+    __slots__ = ("_edit", "_has_pem", "_info", "_next")
 
     def __init__(self, config: PassTLSClientCert, next: Handler) -> None:
         self._has_pem = config.pem
         self._info = config.info
         self._next = next
+        # What clients say of themselves in these fields goes.
+        used = ((_PEM, config.pem), (_INFO, config.info is not None))
+        self._edit = FieldEdit({name: None for name, is_used in used if is_used})
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         tls = request.peer.tls
         if tls is not None and tls.client_chain:
-            fields = tls.notes.get(self)
-            if fields is None:
-                fields = tls.notes[self] = tuple(self._fields(tls.client_chain))
-            for name, value in fields:
-                request.headers.set(name, value)
+            lines = tls.notes.get(self)
+            if lines is None:
+                lines = tls.notes[self] = b"".join([b"%b: %b\r\n" % field for field in self._fields(tls.client_chain)])
+            self._edit.apply(request.headers)
+            request.headers.append_lines(lines)
         return self._next(request)
 
     def _fields(self, chain: tuple[bytes, ...]) -> Iterator[tuple[bytes, bytes]]:

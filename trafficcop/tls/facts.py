@@ -15,7 +15,7 @@ class TLSFacts:
         self._engine = engine
         self.options = options  # the qualified name of the TLS options in force
         self.server_name = server_name
-        self.notes: dict[object, tuple[tuple[bytes, bytes], ...]] = {}  # what middlewares have made of it
+        self.notes: dict[object, bytes] = {}  # lines of fields that middlewares have made of it
         self._version = ""
         self._cipher = ""
         self._chain: tuple[bytes, ...] | None = None
