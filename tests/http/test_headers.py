@@ -89,6 +89,10 @@ def test_lines_and_fields_say_the_same(
     assert _CHANGES[change](lines, name) == _CHANGES[change](fields, name)
     for asked in (b"A", b"ab", b"B", b"te", b"c", b"a-b"):
         assert (lines.get(asked), lines.get_all(asked)) == (fields.get(asked), fields.get_all(asked))
+        for part in (b"1", b"b", b"new"):
+            lower = asked.lower()
+            values = [value for field, value in fields.fields if part in value and field.lower() == lower]
+            assert lines.values_with(lower, part) == fields.values_with(lower, part) == values
     assert list(lines) == list(fields)
 
 

@@ -306,10 +306,14 @@ FNV = fnv1(URL.encode()).decode()
         (f"lb=x; lb={VALUE}", False, True),
     ],
 )
+@pytest.mark.parametrize("is_block", [True, False])
 @pytest.mark.parametrize("strategy", ["wrr", "p2c", "leasttime", "leastConn", "random"])
-async def test_cookies_of_clients(strategy: str, header: str, is_kept: bool, is_written: bool) -> None:
+async def test_cookies_of_clients(strategy: str, header: str, is_kept: bool, is_written: bool, is_block: bool) -> None:
     balancer = LoadBalancer("web@file", servers(1, 1, 1), strategy, Sticky(Cookie(name="lb")))
-    answers = [await run(balancer, make_request(headers=[("Cookie", header)])) for _ in range(40)]
+    request = make_request(headers=[("Cookie", header)])
+    if is_block:
+        request.headers = Headers.of_block(b"X-Cookie: lb=x\r\n" + request.headers.encode() + b"B: lb=y\r\n", None)
+    answers = [await run(balancer, request) for _ in range(40)]
     chosen = {body for _, _, body in answers}
     assert chosen == {b"0"} if is_kept else len(chosen) == 3
     assert all(("Set-Cookie" in headers) is is_written for _, headers, _ in answers)

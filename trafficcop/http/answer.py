@@ -9,6 +9,7 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Request, Response
+from trafficcop.http.replay import discard
 
 
 class Follower(Protocol):
@@ -114,6 +115,8 @@ class Answer(Wakeup):
                 yield self
             except BaseException:
                 self.give_up()
+                if self.response is not None:
+                    discard(self.response)  # it came, but its waiter was never told
                 raise
         return self.result()
 

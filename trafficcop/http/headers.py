@@ -264,6 +264,23 @@ class Headers:
                 values += [value for field, value in other if field.lower() == lower]
         return values
 
+    def values_with(self, lower: bytes, part: bytes) -> list[bytes]:
+        """The end-to-end values of a name (given in lower case) that hold `part`; other lines are not read."""
+        if self._block is None:
+            return [value for field, value in self._fields if part in value and field.lower() == lower]
+        values: list[bytes] = []
+        for lines in (self._block, self._added):
+            at = lines.find(part)
+            while at >= 0:
+                start, end = lines.rfind(b"\n", 0, at) + 1, lines.index(b"\r", at)
+                colon = start + len(lower)
+                if lines[colon : colon + 1] == b":" and lines[start:colon].lower() == lower:
+                    value = lines[colon + 1 : end].strip(b" \t")
+                    if colon < at or part in value:
+                        values.append(value)
+                at = lines.find(part, end)
+        return values
+
     def __contains__(self, name: bytes) -> bool:
         return self.get(name) is not None
 

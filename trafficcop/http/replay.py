@@ -125,5 +125,7 @@ class Replay:
 
 def discard(response: Response) -> None:
     """Nobody wants this answer; its connection lives on if all of it is here."""
+    if response.tunnel is not None:
+        response.tunnel.close()
     if response.body.take() is None:
         response.body.close()

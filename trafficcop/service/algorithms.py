@@ -108,7 +108,8 @@ class PowerOfTwo(OfEligible):
         size = len(servers)
         if size < 2:
             return servers[0] if servers else None
-        first, second = int(self._chance.random() * size), int(self._chance.random() * size)
+        chance = self._chance.random
+        first, second = int(chance() * size), int(chance() * size)
         if first == second:
             second = (second + 1) % size
         best, other = servers[first], servers[second]
@@ -146,7 +147,8 @@ class LeastTime(OfEligible):
         if len(self._eligible) < 2:
             return self._eligible[0] if self._eligible else None
         lowest = math.inf
-        candidates: list[Server] = []
+        best = self._eligible[0]
+        equals: list[Server] | None = None
         servers = self._eligible
         if len(servers) > _CROWD:
             size, chance = len(servers), self._chance.random
@@ -154,10 +156,12 @@ class LeastTime(OfEligible):
         for server in servers:
             score = server.times.mean * (1 + server.tally.total()) / (server.weight * server.share)
             if score < lowest:
-                lowest, candidates = score, [server]
+                lowest, best, equals = score, server, None
             elif score == lowest:
-                candidates.append(server)
-        return candidates[0] if len(candidates) == 1 else self._by_turns(candidates)
+                if equals is None:
+                    equals = [best]
+                equals.append(server)
+        return best if equals is None else self._by_turns(equals)
 
     def _by_turns(self, candidates: list[Server]) -> Server:
         deadlines = self._deadlines

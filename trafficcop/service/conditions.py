@@ -5,13 +5,14 @@ Nothing here has a timer. Whoever is about to choose a server looks for news fir
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from time import monotonic_ns
 from typing import Protocol
 
 from trafficcop.config.dynamic import PassiveHealthCheck
 from trafficcop.config.own_balancing import OutlierDetection
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import Answer
 from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.service.servers import STEPS, Server
 from trafficcop.store.interface import Standing
@@ -143,16 +144,40 @@ class _Judged:
         self._judge = judge
         self._index = index
 
-    async def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Awaitable[Response]:
         asked_at = monotonic_ns()
         try:
-            response = await self._handler(request)
+            coming = self._handler(request)
         except ProxyError as error:
-            if error.status >= 500:
-                self._judge.failed(self._index, asked_at)
+            self._count_error(error, asked_at)
             raise
+        if isinstance(coming, Answer):
+            coming.watch(self, request, asked_at)
+            return coming
+        return self._awaited(coming)
+
+    async def _awaited(self, coming: Awaitable[Response]) -> Response:
+        asked_at = monotonic_ns()
+        try:
+            response = await coming
+        except ProxyError as error:
+            self._count_error(error, asked_at)
+            raise
+        self._count(response, asked_at)
+        return response
+
+    def on_settled(self, answer: Answer) -> None:
+        if answer.response is not None:
+            self._count(answer.response, answer.started)
+        elif isinstance(answer.error, ProxyError):
+            self._count_error(answer.error, answer.started)
+
+    def _count(self, response: Response, asked_at: int) -> None:
         if response.status >= 500:
             self._judge.failed(self._index, asked_at)
         else:
             self._judge.succeeded(self._index)
-        return response
+
+    def _count_error(self, error: ProxyError, asked_at: int) -> None:
+        if error.status >= 500:  # or else the client is to blame
+            self._judge.failed(self._index, asked_at)

@@ -16,7 +16,8 @@ from trafficcop.store.interface import Tally
 
 Key = Callable[[Request], bytes | None]  # None: the request has none
 
-_REMEMBERED = 4096  # keys whose server is known without working it out
+_REMEMBERED = 4096  # keys whose place is known without working it out
+_LONGEST_KEY = 256  # of those: clients choose them
 
 
 class Rendezvous(OfEligible):
@@ -66,12 +67,13 @@ def _score(hashed: int, weight: float) -> float:
 class Placed:
     """The server of a key on a ring, and those after it."""
 
-    __slots__ = ("_limits", "_ring", "_servers", "_sizes")
+    __slots__ = ("_limits", "_ring", "_servers", "_sizes", "_starts")
 
     def __init__(self, servers: Sequence[Server], nodes: int) -> None:
         self._servers = [server for server in servers if server.weight > 0]
         self._ring, self._sizes = ring_of(self._servers, nodes)
         self._limits: list[int] = []
+        self._starts: dict[bytes, int] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -80,14 +82,24 @@ class Placed:
             for server, size in zip(self._servers, self._sizes, strict=True)
         ]
 
+    def _start(self, key: bytes) -> int:
+        start = self._starts.get(key)
+        if start is None:
+            start = self._ring.start(key)
+            if len(key) <= _LONGEST_KEY:
+                if len(self._starts) >= _REMEMBERED:
+                    self._starts.clear()
+                self._starts[key] = start
+        return start
+
     def find(self, key: bytes) -> Server | None:
-        place = self._ring.walk(self._ring.start(key), self._limits)
+        place = self._ring.walk(self._start(key), self._limits)
         return None if place < 0 else self._servers[self._ring.owner(place)]
 
     def find_with_room(self, key: bytes, has_room: Callable[[Server], bool]) -> Server | None:
         """The first that has room; the key's own when none has."""
         ring, limits = self._ring, self._limits
-        first = place = ring.walk(ring.start(key), limits)
+        first = place = ring.walk(self._start(key), limits)
         if first < 0:
             return None
         full = False

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import random
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from trafficcop.config.dynamic import Sticky as StickyConfiguration
 from trafficcop.errors import ProxyError
+from trafficcop.http.answer import Change, changed
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Ready, Request, Response, text_response
-from trafficcop.http.watched import watch
 from trafficcop.service.algorithms import Algorithm
 from trafficcop.service.conditions import Conditions
+from trafficcop.service.counting import Counted
 from trafficcop.service.servers import Server
 from trafficcop.service.sticky import Affinity, StickyCookie
 from trafficcop.service.strategies import STRATEGIES, Beginning
@@ -22,6 +22,7 @@ from trafficcop.service.untried import untried
 __all__ = ["LoadBalancer", "Server"]
 
 _NONE: set[str] = set()
+_UNKNOWN: tuple[Server | None, bool] = (None, False)
 
 
 class LoadBalancer:
@@ -38,6 +39,7 @@ class LoadBalancer:
         "_choose",
         "_conditions",
         "_cookie",
+        "_counted",
         "_is_counting",
         "_is_plain",
         "_is_sticky",
@@ -72,6 +74,9 @@ class LoadBalancer:
         self._is_timing = found.is_timing
         # A server without weight takes no part, except where weights do not count.
         self._servers = [server for server in servers if server.weight > 0 or not found.is_weighted]
+        self._counted: dict[Server, Counted] = {}
+        if found.is_counting:
+            self._counted = {server: Counted(server, is_timing=found.is_timing) for server in self._servers}
         self._cookie: StickyCookie | None = None
         self._affinity: Affinity | None = None
         self._is_sticky = False
@@ -169,52 +174,43 @@ class LoadBalancer:
             return Ready(no_server())
         if request.tried and server.url in request.tried:
             server = self._another(server, request.tried)
-        return self._serve_counted(server, request) if self._is_counting else server.handler(request)
+        return self._ask(server, request)
+
+    def _ask(self, server: Server, request: Request) -> Awaitable[Response]:
+        return self._counted[server](request) if self._is_counting else server.handler(request)
 
     def _another(self, chosen: Server, tried: set[str]) -> Server:
         """For another attempt a server that has not failed this request, if there is one."""
         index = untried(self._servers, tried)
         return chosen if index < 0 else self._servers[index]
 
-    async def _serve_sticky(self, request: Request) -> Response:
+    def _serve_sticky(self, request: Request) -> Awaitable[Response]:
         cookie, tried = self._cookie, request.tried or _NONE
-        server, is_old = (None, False) if cookie is None else cookie.find(request)
+        server, is_old = _UNKNOWN if cookie is None else cookie.find(request)
         is_kept = server is not None and server.is_up and server.url not in tried
         if not is_kept:
             server = None if self._affinity is None else self._affinity.find(request)
         if server is None or (not is_kept and server.url in tried):
             server = self._choose(request)
             if server is None:
-                return no_server()
+                return Ready(no_server())
             if server.url in tried:
                 server = self._another(server, tried)
-        try:
-            if self._is_counting and not (self._is_timing and is_kept):
-                response = await self._serve_counted(server, request)
-            else:
-                response = await server.handler(request)
-        except ProxyError as error:
-            if cookie is None:
-                raise
-            response = failure_response(error)
         if cookie is not None and (is_old or not is_kept):
-            response.headers.fields.insert(0, (b"Set-Cookie", cookie.line(server)))
-        return response
+            return self._serve_marked(cookie.mark(server), server, request, is_kept)
+        return self._ask_kept(server, request, is_kept)
 
-    async def _serve_counted(self, server: Server, request: Request) -> Response:
-        """The server's answer, counted as under way until its last byte is read."""
-        tally = server.tally
-        tally.enter()
-        start = time.monotonic_ns()
+    def _ask_kept(self, server: Server, request: Request, is_kept: bool) -> Awaitable[Response]:
+        """Times of clients that stay where they are say nothing about a choice."""
+        return server.handler(request) if self._is_timing and is_kept else self._ask(server, request)
+
+    def _serve_marked(self, mark: Change, server: Server, request: Request, is_kept: bool) -> Awaitable[Response]:
+        """With a Set-Cookie, even if it fails."""
         try:
-            response = await server.handler(request)
-        except BaseException:
-            tally.leave()
-            raise
-        if self._is_timing:
-            server.times.add((time.monotonic_ns() - start) // 1_000_000)
-        watch(response, tally.leave)
-        return response
+            coming = self._ask_kept(server, request, is_kept)
+        except ProxyError as error:
+            coming = Ready(failure_response(error))
+        return changed(mark, request, coming)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Awaitable, Sequence
 
 from trafficcop.errors import ProxyError, Side
+from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.drive import Drive
 from trafficcop.http.headers import Field
@@ -57,23 +58,34 @@ class Mirroring:
         chosen = [mirror.handler for mirror in self._mirrors if mirror.is_next(self._total)]
         return self._serve(request, chosen) if chosen else self._main(request)
 
-    async def _serve(self, request: Request, chosen: list[Handler]) -> Response:
+    def _serve(self, request: Request, chosen: list[Handler]) -> Awaitable[Response]:
         # Before the main service has it, whose middlewares may change it.
         content = _content(request, self._limit) if self._has_bodies else _NOTHING
         if content is None:
             _log.debug("Not mirrored: the body of the request is too long")
-            return await self._main(request)
+            return self._main(request)
         copies = _Copies(self, chosen, copy_of(request), content)
         try:
-            response = await self._main(request)
+            coming = self._main(request)
         except ProxyError as error:
-            if error.side is not Side.DOWNSTREAM:
-                self._begin(copies)
+            copies.failed(error)
             raise
-        self._begin(copies)
+        if isinstance(coming, Answer):
+            coming.watch(copies, request, 0)
+            return coming
+        return self._awaited(copies, coming)
+
+    async def _awaited(self, copies: _Copies, coming: Awaitable[Response]) -> Response:
+        try:
+            response = await coming
+        except ProxyError as error:
+            copies.failed(error)
+            raise
+        self.begin(copies)
         return response
 
-    def _begin(self, copies: _Copies) -> None:
+    def begin(self, copies: _Copies) -> None:
+        """The main service has answered, or failed: now the others."""
         if len(self.under_way) >= MOST_UNDER_WAY:
             if not self._is_late:
                 _log.warning("Mirrors are too slow: they miss requests while %d are under way", MOST_UNDER_WAY)
@@ -189,6 +201,17 @@ class _Copies:
         self._original = original
         self._content = content
         self._drive: Drive | None = None
+
+    def on_settled(self, answer: Answer) -> None:
+        if answer.response is not None:
+            self._owner.begin(self)
+        elif isinstance(answer.error, ProxyError):
+            self.failed(answer.error)
+
+    def failed(self, error: ProxyError) -> None:
+        """The main service has: the others are asked all the same, unless the client broke off."""
+        if error.side is not Side.DOWNSTREAM:
+            self._owner.begin(self)
 
     def begin(self) -> None:
         if not self._content.is_complete:

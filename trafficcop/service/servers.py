@@ -13,21 +13,19 @@ from trafficcop.store.servers import LocalTally
 class Times:
     """The last hundred times to an answer, in whole milliseconds as Traefik counts them."""
 
-    __slots__ = ("_last", "_sum")
+    __slots__ = ("_last", "_sum", "mean")
 
     def __init__(self) -> None:
         self._last: deque[int] = deque()
         self._sum = 0
+        self.mean = 0.0
 
     def add(self, milliseconds: int) -> None:
         if len(self._last) == 100:
             self._sum -= self._last.popleft()
         self._last.append(milliseconds)
         self._sum += milliseconds
-
-    @property
-    def mean(self) -> float:
-        return self._sum / len(self._last) if self._last else 0.0
+        self.mean = self._sum / len(self._last)
 
 
 class Server:

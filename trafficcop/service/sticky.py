@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from trafficcop.config.dynamic import Cookie
 from trafficcop.config.own_balancing import StickyClientIP, StickyHeader
 from trafficcop.http.addresses import IPV6, UNKNOWN
+from trafficcop.http.answer import Change
 from trafficcop.http.cookies import read_cookie
-from trafficcop.http.messages import Request
+from trafficcop.http.messages import Request, Response
 from trafficcop.service.hashing import HeaderKey, Key, Placed, client_address
 from trafficcop.service.servers import Server
 
@@ -22,26 +23,26 @@ _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").f
 _NO_ATTRIBUTE = re.compile(r"[^\x20-\x7e]|;")
 _SAME_SITE = {"none": "; SameSite=None", "lax": "; SameSite=Lax", "strict": "; SameSite=Strict"}
 
-
+_NOBODY: tuple[Server | None, bool] = (None, False)
 _PLACES = 160  # on the ring, for each unit of weight
 
 
 class StickyCookie:
-    """Which server a cookie stands for, and the Set-Cookie line of each server."""
+    """Which server a cookie stands for, and the Set-Cookie of each server."""
 
-    __slots__ = ("_lines", "_name", "_servers", "_superseded")
+    __slots__ = ("_marks", "_name", "_servers", "_superseded")
 
     def __init__(self, cookie: Cookie, service: str, servers: Sequence[Server]) -> None:
         name = cookie_name(cookie.name, service)
         self._name = name.encode() + b"="
         self._servers: dict[bytes, Server] = {}
         self._superseded: dict[bytes, Server] = {}
-        self._lines: dict[Server, bytes] = {}
+        self._marks: dict[Server, _Mark] = {}
         attributes = _attributes(cookie)
         for server in servers:
             value = cookie_value(server.url)
             self._servers[value] = server
-            self._lines[server] = b"%s=%s%s" % (name.encode(), value, attributes)
+            self._marks[server] = _Mark(b"%s=%s%s" % (name.encode(), value, attributes))
             for old in _old_values(server.url):
                 self._superseded[old] = server
 
@@ -49,16 +50,28 @@ class StickyCookie:
         """The server of this client's cookie, and whether the cookie has an old form that must be rewritten."""
         value = read_cookie(request.headers, self._name)
         if value is None:
-            return None, False
+            return _NOBODY
         server = self._servers.get(value)
         if server is not None:
             return server, False
         server = self._superseded.get(value)
         return server, server is not None
 
-    def line(self, server: Server) -> bytes:
-        """The value of Set-Cookie that keeps a client with that server."""
-        return self._lines[server]
+    def mark(self, server: Server) -> Change:
+        """What puts the Set-Cookie on an answer that keeps a client with that server."""
+        return self._marks[server]
+
+
+class _Mark:
+    """The Set-Cookie of one server, before those that it sends itself."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def change(self, request: Request, response: Response) -> None:
+        response.headers.prepend(b"Set-Cookie", self._value)
 
 
 def cookie_name(name: str, service: str) -> str:
