@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.wire.source import STEPS, Read, read_requests
+from tests.wire.source import LIMIT, STEPS, Notes, Read, pieces, read_requests
+from trafficcop.http.body import received_of
+from trafficcop.http.h1 import RequestDecoder
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -348,3 +350,24 @@ def test_a_long_body_and_what_follows(head: bytes, size: int, step: int) -> None
     outcome = read_requests(head + b"Content-Length: %d\r\n\r\n" % size + body + NEXT, step)
     assert outcome.status == 0
     assert outcome.messages == [body_of(body), get(b"/next", b"b")]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("raw", "size"),
+    [
+        (CHUNKED + b"3\r\nabc\r\n0\r\n\r\n", 3),
+        (CHUNKED + b"3\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n", 5),
+        (CHUNKED + b"0\r\nX: y\r\n\r\n", 0),
+        (POST + b"Content-Length: 2\r\n\r\nab", 2),
+        (GET + b"\r\n", 0),
+    ],
+)
+def test_how_much_came_is_known_afterwards(raw: bytes, size: int, step: int) -> None:
+    """Also of a body that nobody knows the length of beforehand: logs and metrics tell it."""
+    decoder = RequestDecoder(Notes(), LIMIT)
+    for piece in pieces(raw, step):
+        decoder.feed(piece)
+    body = decoder.ready[0].body
+    body.take_available()
+    assert received_of(body) == size

@@ -60,6 +60,8 @@ class Body:
 class Bytes(Body):
     """A body that is all here."""
 
+    size: int = 0  # bytes of one that has no `length`, since it came in chunks and goes on in chunks
+
     def __init__(self, data: bytes, length: int | None = None) -> None:
         self.length = len(data) if length is None else length
         self._data = data
@@ -182,4 +184,6 @@ EMPTY = Bytes(b"")
 
 def received_of(body: Body) -> int:
     """How many bytes of it have come."""
-    return body.received if isinstance(body, Stream) else body.length or 0
+    if isinstance(body, Stream):
+        return body.received
+    return body.length or (body.size if isinstance(body, Bytes) else 0)

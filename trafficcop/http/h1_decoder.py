@@ -229,7 +229,7 @@ class Decoder:
             whole = Bytes(b"".join(chunks))
             if reader.trailers:
                 whole.trailers = reader.trailers
-                whole.length = None  # only chunks can carry them on
+                whole.size, whole.length = whole.length or 0, None  # only chunks can carry them on
             self._end_body(whole)
             return rest
         stream = self._open_stream()

@@ -89,7 +89,7 @@ class Observed:
         if request.marks & KIND or request.upgrade is not None or isinstance(body, Stream):
             watch(response, _End(meter, request, response, started).count)
             return
-        size = body.length or 0
+        size = received_of(body)
         if size and (request.method == b"HEAD" or status in _WITHOUT_BODY):
             size = 0
         sent = request.body
