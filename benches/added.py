@@ -22,7 +22,7 @@ import ssl
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,10 +101,10 @@ def _md5(data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: a middleware, and a request that it lets pass."""
+    """One row: a middleware (or a service), and a request that it lets pass."""
 
     name: str
-    options: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
     target: bytes = b"/app/page?id=7"
     method: bytes = b"GET"
     fields: bytes = b""
@@ -114,6 +114,7 @@ class Case:
     others: dict[str, Any] = field(default_factory=dict)  # middlewares that this one names
     proof: Proof | None = None
     has_certificate: bool = False  # the client has shown one
+    services: dict[str, Any] | None = None  # the row is the service `measured` of these, and `app` what it is held to
 
     def requests(self, host: bytes, turn: int) -> list[bytes]:
         """The requests of one turn."""
@@ -196,6 +197,11 @@ def _of_both_ways() -> Iterator[Case]:
 
 
 def _document(case: Case) -> dict[str, Any]:
+    if case.services is not None:
+        rules = {name: {"rule": f"Host(`{name}.example.com`)", "service": "app"} for name in ("with", "base")}
+        return {
+            "http": {"routers": rules | {"with": rules["with"] | {"service": "measured"}}, "services": case.services}
+        }
     kind = case.name.partition(",")[0]
     return {
         "http": {
@@ -270,8 +276,8 @@ class Line:
             await asyncio.sleep(0.005)
         raise RuntimeError("no answer")
 
-    def turn(self, requests: list[bytes]) -> float:
-        """Nanoseconds that a request takes, of a batch of them."""
+    async def turn(self, requests: list[bytes]) -> float:
+        """Nanoseconds that a request takes, of a batch of them; with what they leave for the loop's next turn."""
         client, ask = self.client, self._down.data_received
         servers = [(server.ear, server.reply, server.answer) for server in self._servers]
         began = time.thread_time_ns()
@@ -282,6 +288,7 @@ class Line:
                 if ear.heard:
                     ear.heard = b""
                     reply(answer)
+        await asyncio.sleep(0)
         taken = (time.thread_time_ns() - began) / BATCH
         if not client.heard.startswith(b"HTTP/1.1 200 "):
             raise RuntimeError(f"{request!r} got {client.heard!r}")
@@ -304,7 +311,7 @@ def _facts() -> TLSFacts:
 
 
 async def measure(case: Case) -> float:
-    """Microseconds that the middleware adds."""
+    """Microseconds that it adds."""
     static = StaticConfiguration(entry_points={"web": EntryPoint()})
     decoded = decode_dynamic(_document(case))
     plan, report = compile_plan(static, {"file": decoded.value}, decoded.issues)
@@ -327,26 +334,27 @@ async def measure(case: Case) -> float:
                 raise RuntimeError(f"{case.name}: {heard!r}")
         gc.collect()
         gc.freeze()
-        return _difference(lambda number: line.turn(case.requests(hosts[number % 2], number)))
+        return await _difference(lambda number: line.turn(case.requests(hosts[number % 2], number)))
 
 
-def _difference(turn: Callable[[int], float]) -> float:
+async def _difference(turn: Callable[[int], Awaitable[float]]) -> float:
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(2 * TURNS):
-        taken[number % 2].append(turn(number))
+        taken[number % 2].append(await turn(number))
     with_it, without = (statistics.mean(sorted(row)[: TURNS // 4]) for row in taken)
     return (with_it - without) / 1e3
 
 
-def main() -> None:
+def print_rows(cases: Iterable[Case]) -> None:
+    """Measure those named on the command line, or all."""
     wanted = sys.argv[1:]
     found: dict[str, float] = {}
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        for case in cases():
+        for case in cases:
             if not wanted or case.name in wanted or case.name.partition(",")[0] in wanted:
                 found[case.name] = runner.run(measure(case))
     sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    print_rows(cases())

@@ -12,7 +12,7 @@ from benches.backend import HUGE, MIB
 from benches.balancing import choosing, slow_server
 from benches.compression import gzip
 from benches.datagrams import udp
-from benches.each_middleware import each_middleware
+from benches.each_middleware import each_middleware, each_service
 from benches.explain import explain
 from benches.faults import faults
 from benches.grpc import grpc
@@ -230,6 +230,7 @@ SCENARIOS: dict[str, Callable[[Bench], Figures]] = {
         tls,
         http2,
         choosing,
+        each_service,
         slow_server,
         faults,
         grpc,
