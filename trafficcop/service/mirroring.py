@@ -222,8 +222,9 @@ class _Copies:
         self._drive.start(self._send())
 
     async def _send(self) -> None:
-        for handler in self._handlers:
-            request = copy_of(self._original)
+        last = len(self._handlers) - 1
+        for index, handler in enumerate(self._handlers):
+            request = self._original if index == last else copy_of(self._original)
             content = self._content
             if content.data or content.trailers:
                 request.body = body = Bytes(content.data)
