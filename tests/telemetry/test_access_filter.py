@@ -103,3 +103,22 @@ def test_no_pattern_and_no_path_is_too_odd(pattern: str, path: bytes) -> None:
     found = filter_of(AccessLogFilters(paths=(f"*{pattern}*",), methods=(pattern, "!GET")), _log.error)
     assert found is not None
     assert not found.is_kept(exchange(path=path, query=None))  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "kept"),
+    [
+        ("/a*b*c", b"/abbcc", True),
+        ("/a*b*c", b"/acb", False),
+        ("*b*b*", b"/abab", True),
+        ("*b*b*", b"/ab", False),
+        ("**", b"", True),
+        ("*ab*ab", b"/ab", False),
+        ("*foo*bar*baz", b"/" + b"foobar" * 50_000, False),
+        ("*foo*bar*baz", b"/" + b"foobar" * 50_000 + b"baz", True),
+    ],
+)
+def test_many_stars(pattern: str, path: bytes, kept: bool) -> None:
+    found = filter_of(AccessLogFilters(paths=(pattern,)), _log.error)
+    assert found is not None
+    assert found.is_kept(exchange(path=path, query=None)) is kept  # type: ignore[no-untyped-call]

@@ -119,8 +119,15 @@ class _Names:
 def _pattern(texts: list[str]) -> Callable[[str], object] | None:
     if not texts:
         return None
-    choices = [".*".join(map(re.escape, text.split("*"))) for text in texts]
-    return re.compile("|".join(choices), re.DOTALL).fullmatch
+    return re.compile("|".join(map(_expression, texts)), re.DOTALL).fullmatch
+
+
+def _expression(text: str) -> str:
+    """What is between two `*` is taken where it comes first and never looked for again: clients choose the paths."""
+    first, *more = map(re.escape, text.split("*"))
+    if not more:
+        return first
+    return first + "".join([f"(?>.*?{part})" for part in more[:-1]]) + ".*" + more[-1]
 
 
 def _router_names(record: AccessRecord) -> tuple[str, ...]:
