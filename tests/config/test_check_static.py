@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from trafficcop.config.acme import ACME, CertificatesResolver
-from trafficcop.config.check_static import check_static
+from trafficcop.config.check_static import LOG_LEVELS, check_static
 from trafficcop.config.decode import decode_static
 from trafficcop.config.effective import effective_static
 from trafficcop.config.scalars import Duration
 from trafficcop.config.sources import load_text
 from trafficcop.config.static import StaticConfiguration
+from trafficcop.telemetry.log import LEVELS
 
 WEB = "entryPoints: {web: {address: ':80'}}\n"
 RESOLVER = "certificatesResolvers: {le: {acme: {email: a@example.com, tlsChallenge: {}%s}%s}}\n"
@@ -40,6 +41,7 @@ def _check(text: str) -> list[tuple[str, str, str, bool]]:
         "experimental: {otlplogs: true, knative: true}\nlog: {otlp: {}}\nproviders: {knative: {}}\n",
         "core: {defaultRuleSyntax: v2}",
         "providers: {precedence: 'File, docker'}",
+        "log: {level: Info}\naccessLog: {format: genericCLF}",
     ],
 )
 def test_nothing_to_say(text: str):
@@ -163,12 +165,18 @@ def test_errors(text: str, position: str, path: str, message: str):
             "azure: deprecated: use azuredns",
         ),
         ("providers: {file: {watch: true}}", "providers.file", "needs filename or directory"),
+        ("log: {level: wran}", "log.level", "unknown level 'wran' (did you mean \"warn\"?); ERROR is used"),
+        ("accessLog: {format: xml}", "accessLog.format", "unknown format 'xml'; common is used"),
     ],
 )
 def test_warnings(text: str, path: str, message: str):
     ((_, found_path, found_message, is_warning),) = _check(text)
     assert (found_path, is_warning) == (path, True)
     assert message in found_message
+
+
+def test_levels_are_those_that_the_log_knows():
+    assert list(LOG_LEVELS) == list(LEVELS)
 
 
 def _effective(text: str) -> StaticConfiguration:

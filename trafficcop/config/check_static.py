@@ -22,6 +22,8 @@ from trafficcop.errors import Issue, Position
 Finding = tuple[Sequence[str | int], str, bool]
 
 _BASE_PATH = re.compile(r"/[a-zA-Z0-9/_.:~-]*", re.ASCII)
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic", "disabled")
+_ACCESS_FORMATS = ("common", "genericCLF", "json")
 _OLD_DNS_PROVIDERS = {
     "googledomains": "deprecated",
     "cloudxns": "deprecated",
@@ -44,6 +46,7 @@ def _findings(static: StaticConfiguration) -> Iterator[Finding]:
     yield from _resolvers(static)
     yield from _providers(static.providers, static)
     yield from _otlp(static)
+    yield from _logs(static)
     if static.core and static.core.default_rule_syntax not in ("v2", "v3"):
         given = static.core.default_rule_syntax
         yield ("core", "defaultRuleSyntax"), f"unsupported rule syntax {given!r}: use v3 or v2", False
@@ -56,6 +59,17 @@ def _findings(static: StaticConfiguration) -> Iterator[Finding]:
                 yield ("ocsp", "responderOverrides", responder), "the address cannot be empty", False
     if static.workers is not None and static.workers < 0:
         yield ("workers",), "the number of workers cannot be negative", False
+
+
+def _logs(static: StaticConfiguration) -> Iterator[Finding]:
+    """Words that Traefik replaces by others, with a line in the log."""
+    level = static.log.level if static.log else ""
+    if level and level.lower() not in LOG_LEVELS:
+        yield ("log", "level"), f"unknown level {level!r}{suggestion(level, LOG_LEVELS)}; ERROR is used", True
+    given = static.access_log.format if static.access_log else ""
+    if given and given not in _ACCESS_FORMATS:
+        message = f"unknown format {given!r}{suggestion(given, _ACCESS_FORMATS)}; common is used"
+        yield ("accessLog", "format"), message, True
 
 
 def _references(static: StaticConfiguration) -> Iterator[Finding]:
