@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.live import Seen, backend, plain, running
 from tests.loopback import until
 from tests.pieces import Pieces, body_of
 from tests.support import Origin, make_request, read_all
@@ -235,3 +237,52 @@ async def test_what_comes_too_late_for_a_task_is_closed() -> None:
     (await exchange.begin()).succeed(response)
     await exchange.leave()
     assert (pieces.is_abandoned, tunnel.is_closed, over) == (True, True, [None])
+
+
+SERVICES = """
+http:
+  routers:
+    to: {{rule: PathPrefix(`/`), service: busy, middlewares: [{middleware}]}}
+  middlewares:
+    again: {{retry: {{attempts: 2}}}}
+    plain: {{addPrefix: {{prefix: /app}}}}
+  services:
+    busy:
+      loadBalancer:
+        strategy: {strategy}
+        sticky: {{cookie: {{name: lb}}}}
+        passiveHealthCheck: {{maxFailedAttempts: 1000}}
+        servers: [{{url: "http://127.0.0.1:{port}/a"}}, {{url: "http://127.0.0.1:{port}/b"}}]
+"""
+LONG = b"x" * 2_000_000
+
+
+def by_number(number: int, head: str, body: bytes) -> bytes:
+    """Answers of all kinds: whole, long, in chunks, none, cut off, with an error."""
+    chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    replies = (plain(200, b"hello"), plain(200, LONG), chunks + b"0\r\n\r\n", b"", chunks + b"no size\r\n", plain(500))
+    return replies[number % len(replies)]
+
+
+@pytest.mark.parametrize("middleware", ["again", "plain"])  # with a coroutine, and without
+@pytest.mark.parametrize("strategy", ["p2c", "leasttime", "leastConn", "consistentHash"])
+async def test_nothing_is_under_way_when_everybody_has_gone(strategy: str, middleware: str) -> None:
+    chance, seen = random.Random(7), Seen()
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(chance.randrange(1, 6)):
+            writer.write(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(reader.read(chance.choice([1, 500, 100_000])), chance.choice([0, 0.001, 0.05]))
+        writer.transport.abort()
+
+    async with backend(by_number, seen) as origin:
+        given = SERVICES.format(strategy=strategy, middleware=middleware, port=origin)
+        async with running(given) as (port, worker):
+            assert worker._linked is not None
+            servers = worker._linked.balancers["busy@file"].servers
+            for _ in range(4):
+                await asyncio.gather(*[client(port) for _ in range(10)])
+            await until(lambda: [server.tally.total() for server in servers] == [0, 0])
+    assert len(seen.heads) > 40
