@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from typing import Any
 
 import pytest
 
@@ -112,6 +114,21 @@ async def test_a_retired_pool_dials_only_for_those_who_wait(dials: Dials) -> Non
     assert all(dial.cancelled() for dial in dials.coming)
 
 
+def hold_connecting(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.Event]:
+    """Whoever connects from now on waits at a gate of its own."""
+    loop = asyncio.get_running_loop()
+    gates: list[asyncio.Event] = []
+    connect = loop.sock_connect
+
+    async def wait_and_connect(sock: socket.socket, address: Any) -> None:
+        gates.append(gate := asyncio.Event())
+        await gate.wait()
+        await connect(sock, address)
+
+    monkeypatch.setattr(loop, "sock_connect", wait_and_connect)
+    return gates
+
+
 async def test_a_request_that_waits_is_sent_on_what_becomes_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """And once more on a new connection, if the server closes that one just then."""
 
@@ -124,9 +141,8 @@ async def test_a_request_that_waits_is_sent_on_what_becomes_free(monkeypatch: py
     server = Scripted(script)
     await server.start()
     pool = Pools(Deadlines()).get(Origin.of(server.url), Limits())
-    first, second = await pool.dial(), await pool.dial()
-    pending = Dials(pool)
-    monkeypatch.setattr(Pool, "dial", lambda pool: pending())
+    first = await pool.dial()
+    gates = hold_connecting(monkeypatch)
     forward = Forward(pool, Target("s@file", server.url))
 
     async def ask() -> Response:
@@ -140,8 +156,8 @@ async def test_a_request_that_waits_is_sent_on_what_becomes_free(monkeypatch: py
     waiting = asyncio.create_task(ask())
     await turns()
     pool.release(first)
-    await until(lambda: len(pending.coming) == 3)
-    pending.coming[2].set_result(second)
+    await until(lambda: len(gates) == 3)
+    gates[2].set()
     assert (await waiting).status == 200
     assert [len(visit.heads) for visit in server.visits] == [2, 1]
     pool.retire()
