@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvloop
 
+from trafficcop.control.grace import drain_notice
 from trafficcop.control.launch import Launch
 from trafficcop.control.main import Control
 from trafficcop.machine.sockets import Sockets
@@ -44,7 +45,7 @@ async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
     worker = Worker(Seat(launch.static, 0, directory, sockets.of_worker[0], serving, store))
 
     def stop() -> None:
-        logger.info("Draining: requests under way may end, new connections are refused")
+        logger.info(drain_notice(launch.static))
         notifier.stopping()
         worker.stop()
 

@@ -15,7 +15,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from trafficcop.config.static import StaticConfiguration
+from trafficcop.control.grace import drain_notice, grace_seconds
 from trafficcop.control.launch import Launch as Launch
 from trafficcop.machine import kernel
 from trafficcop.machine.children import Child
@@ -225,7 +225,7 @@ class Supervisor:
             self._control.send(signal.SIGHUP)
 
     def _begin_stop(self) -> None:
-        logger.info("Draining: requests under way may end, new connections are refused")
+        logger.info(drain_notice(self._launch.static))
         self._is_stopping = True
         self._notifier.stopping()
         self._deadline = time.monotonic() + grace_seconds(self._launch.static) + _CLEANUP_SECONDS
@@ -259,12 +259,6 @@ class Supervisor:
             if child.pid:
                 os.waitpid(child.pid, 0)
                 child.pid = 0
-
-
-def grace_seconds(static: StaticConfiguration) -> float:
-    """The longest that draining an entry point may take."""
-    cycles = [entry_point.transport.life_cycle for entry_point in static.entry_points.values()]
-    return max((c.request_accept_grace_timeout.seconds + c.grace_time_out.seconds for c in cycles), default=0.0)
 
 
 def _awaken(signum: int, frame: object) -> None:

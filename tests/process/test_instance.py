@@ -33,6 +33,18 @@ def test_it_starts_serves_and_stops(start: Start, port: int, tmp_path: Path) -> 
         get(port)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_drain_says_who_still_accepts(start: Start, port: int, workers: int) -> None:
+    other = free_port()
+    life_cycle = "transport: {lifeCycle: {requestAcceptGraceTimeout: 300ms}}"
+    instance = start(workers=workers, entry_points=f"  late: {{address: '127.0.0.1:{other}', {life_cycle}}}")
+    until(lambda: _is_answering(port), "an answer")
+    instance.signal(signal.SIGTERM)
+    assert instance.wait() == 0
+    said = "new connections are still accepted by late (for 300ms), refused by web"
+    assert f"INFO Draining: requests under way may end, {said}\n" in instance.log()
+
+
 def test_all_roles_in_one_process(start: Start, port: int) -> None:
     instance = start(workers=0)
     until(lambda: _is_answering(port), "an answer")
