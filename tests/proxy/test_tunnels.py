@@ -41,6 +41,31 @@ async def test_bytes_both_ways_and_half_close() -> None:
         assert await client.rest() == b"bye"
 
 
+@pytest.mark.parametrize(
+    ("asked", "chosen", "status"),
+    [
+        (b"", b"example/1", 500),
+        (b"example/2", b"example/1", 500),
+        (b"example/1", b"", 500),
+        (b"example/1, example/2", b"example/3", 500),
+        (b"example/1, example/2", b"example/2", 101),
+        (b"WebSocket", b"websocket", 101),
+    ],
+)
+async def test_the_server_must_switch_to_what_was_asked_for(asked: bytes, chosen: bytes, status: int) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n")
+        await visit.send((b"Upgrade: %b\r\n" % chosen if chosen else b"") + b"\r\nearly")
+        await visit.closed()
+
+    upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\n" % asked if asked else b""
+    async with router(Scripted(script)) as loopback:
+        client = await loopback.client()
+        await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n%b\r\n" % upgrade)
+        assert (await client.head())[0] == status
+
+
 async def test_the_server_half_closes_first() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()

@@ -107,9 +107,13 @@ class ServerConnection(asyncio.Protocol):
         answer.succeed(response)
 
     def _switch(self, response: Response) -> bool:
-        """Give the answer its tunnel; whether the request asked for one."""
+        """Give the answer its tunnel; whether the request asked for one, and to what the server switches."""
         early, transport, request = self._decoder.tunnel_bytes, self._transport, self._request
         if request is None or request.upgrade is None or early is None or transport is None:
+            return False
+        asked = request.upgrade.lower()
+        chosen = b", ".join(response.headers.get_all(b"Upgrade")).lower()
+        if chosen != asked and chosen not in [token.strip() for token in asked.split(b",")]:
             return False
         transport.pause_reading()  # until the client's side is there
         response.tunnel = TransportTunnel(transport, early)
