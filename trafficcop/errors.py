@@ -78,6 +78,7 @@ class Kind(enum.Enum):
     NOT_IMPLEMENTED = "not implemented"
     VERSION_NOT_SUPPORTED = "http version not supported"
     CLIENT_GONE = "client closed the request"
+    CLIENT_SLOW = "client took too long"
     NO_SERVER = "no available server"
     UNREACHABLE = "server cannot be reached"
     SERVER_CLOSED = "server closed the connection before an answer"
@@ -116,6 +117,7 @@ _SIDES = {
     Kind.NOT_IMPLEMENTED: Side.DOWNSTREAM,
     Kind.VERSION_NOT_SUPPORTED: Side.DOWNSTREAM,
     Kind.CLIENT_GONE: Side.DOWNSTREAM,
+    Kind.CLIENT_SLOW: Side.DOWNSTREAM,
     Kind.NO_SERVER: Side.INTERNAL,
 }
 
@@ -127,6 +129,7 @@ STATUSES: dict[Kind, int] = {
     Kind.NOT_IMPLEMENTED: 501,
     Kind.VERSION_NOT_SUPPORTED: 505,
     Kind.CLIENT_GONE: 499,
+    Kind.CLIENT_SLOW: 504,
     Kind.NO_SERVER: 503,
     Kind.UNREACHABLE: 502,
     Kind.SERVER_CLOSED: 502,

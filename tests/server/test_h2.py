@@ -455,9 +455,10 @@ async def test_a_body_that_takes_too_long_ends_its_stream() -> None:
     async with router(Scripted(script), entry_point=short(read_timeout="50ms")) as loopback:
         client = await H2Client.connect(loopback)
         stream_id = await client.start(method=b"POST", is_last=False)
-        assert (await client.answer(stream_id)).code == faults.CANCEL
+        answer = await client.answer(stream_id)
+        assert (answer.status, answer.body) == (504, b"Gateway Timeout")
         (connection,) = _h2(loopback)
-        assert connection.session.streams == {}
+        await until(lambda: connection.session.streams == {})
 
 
 async def test_an_answer_that_takes_too_long_ends_its_stream() -> None:
@@ -514,6 +515,24 @@ async def test_websocket_by_extended_connect() -> None:
         assert re.search(rb"Sec-WebSocket-Key: [\w+/]{22}==\r\n", head)
         assert b"X-Forwarded-Proto: ws\r\n" in head
         await until(lambda: _h2(loopback)[0].session.streams == {})
+
+
+@pytest.mark.parametrize("protocol", [b"", b"example/1"])
+async def test_a_server_that_switches_to_something_else(protocol: bytes) -> None:
+    """Asked for a WebSocket, or for nothing."""
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol)
+        await visit.closed()
+
+    async with router(Scripted(script)) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.receive()
+        fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http"), (b":path", b"/")]
+        stream_id = await client.start_raw([*fields, (b":authority", b"a")], is_last=False)
+        assert (await client.answer(stream_id)).status == 500
+        assert (await client.ask()).status == 500
 
 
 @pytest.mark.parametrize("is_agreed", [True, False])

@@ -14,6 +14,7 @@ from trafficcop.config.entry_points import (
     RespondingTimeouts,
 )
 from trafficcop.config.scalars import Duration
+from trafficcop.server import limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -26,10 +27,68 @@ def limited(grace: str = "10s", accept: str = "0s", proxied: bool = False, **tim
     return replace(EntryPoint(), transport=transport, proxy_protocol=EntryPointProxyProtocol() if proxied else None)
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\n", POST + b"Content-Length: 5\r\n\r\nab"])
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1", b"GET / HTTP/1.1\r\n", POST, POST + b"X-A: ", POST + b"\r"])
 async def test_read_timeout(sent: bytes) -> None:
     async with router(Scripted(fixed(b"")), entry_point=limited(read_timeout="60ms")) as loopback:
         assert await loopback.exchange(sent) == b""
+
+
+@pytest.mark.parametrize("sent", [b"G", b"GET /", b"GET / HTTP/1.", POST + b"X-A"])
+async def test_read_timeout_within_a_line(sent: bytes) -> None:
+    async with router(Scripted(fixed(b"")), entry_point=limited(read_timeout="60ms")) as loopback:
+        assert await loopback.exchange(sent) == (
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            b"Connection: close\r\n\r\n400 Bad Request"
+        )
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"Content-Length: 5\r\n\r\n",
+        b"Content-Length: 5\r\n\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Content-Length: 600000\r\n\r\n" + b"x" * 500_000,
+    ],
+)
+async def test_read_timeout_within_a_body(sent: bytes) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.closed()
+
+    server = Scripted(script)
+    async with router(server, entry_point=limited(read_timeout="60ms")) as loopback:
+        client = await loopback.client()
+        await client.send(POST + sent)
+        status, fields, body = await client.answer()
+        assert (status, fields[b"connection"], body) == (504, b"close", b"Gateway Timeout")
+        assert await client.rest() == b""
+        await until(lambda: server.visits[0].reader.at_eof())  # it must not take what it got for the whole
+
+
+async def test_read_timeout_of_a_body_whose_answer_has_begun() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n")
+        await visit.closed()
+
+    async with router(Scripted(script), entry_point=limited(read_timeout="200ms")) as loopback:
+        client = await loopback.client()
+        await client.send(POST + b"Content-Length: 5\r\n\r\nab")
+        assert (await client.head())[0] == 200
+        assert not (await client.rest()).endswith(b"0\r\n\r\n")
+
+
+async def test_read_timeout_of_a_body_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.closed()
+
+    monkeypatch.setattr(limits, "LINGER_SECONDS", 0.05)
+    async with router(Scripted(script), entry_point=limited(read_timeout="60ms")) as loopback:
+        client = await loopback.client()
+        await client.send(POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        assert await client.rest() == b""
 
 
 async def test_read_timeout_of_a_proxy_header() -> None:

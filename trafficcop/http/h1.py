@@ -15,7 +15,7 @@ from trafficcop.http.h1_decoder import UNHEARD, Decoder
 from trafficcop.http.h1_fields import NO_FIELDS, FieldBlock, read_fields
 from trafficcop.http.h1_memo import known_request, remember_request
 from trafficcop.http.h1_odd import WATCHED_SIZE, is_hopeful, is_odd, read_odd
-from trafficcop.http.h1_refusal import apply_fields, apply_version, refusal
+from trafficcop.http.h1_refusal import apply_fields, apply_version, is_line_malformed, refusal
 from trafficcop.http.headers import EXPECT, FRAMING, HOP, Field, Headers
 from trafficcop.http.messages import Request
 
@@ -46,6 +46,11 @@ class RequestDecoder(Decoder):
     def is_idle(self) -> bool:
         """Whether no byte of a next message has arrived."""
         return self._partial is None and not self._is_in_body
+
+    @property
+    def is_cut_within_line(self) -> bool:
+        """Whether what has come of a head ends in what is no line of one."""
+        return self._partial is not None and is_line_malformed(b"".join(self._partial))
 
     def is_reading(self, request: Request) -> bool:
         """Whether the body of this request still comes, not that of one behind it."""

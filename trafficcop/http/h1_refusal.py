@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.h1_fields import FieldBlock
 from trafficcop.http.headers import CONNECTION, EXPECT, TRANSFER_ENCODING, is_option
 from trafficcop.http.messages import Request
+
+_REQUEST_LINE = re.compile(rb"[^ ]+ [^ ]+ HTTP/\d\.\d\r?")
 
 
 def refusal(text: str) -> ProxyError:
@@ -16,6 +20,15 @@ def refusal(text: str) -> ProxyError:
         # RFC 9112 §6.1: a transfer coding we do not understand.
         return ProxyError(Kind.NOT_IMPLEMENTED, text)
     return ProxyError(Kind.BAD_REQUEST, text)
+
+
+def is_line_malformed(head: bytes) -> bool:
+    """Whether the last line of `head` is malformed if nothing follows it: net/http takes it for whole (`bufio`)."""
+    start, is_past, fields = head.partition(b"\n")
+    if not is_past:
+        return _REQUEST_LINE.fullmatch(start) is None
+    last = fields.rpartition(b"\n")[2].strip()
+    return last != b"" and b":" not in last
 
 
 def apply_version(request: Request, version: bytes, marks: int) -> None:

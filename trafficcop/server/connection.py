@@ -28,6 +28,7 @@ from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Response, Tunnel
 from trafficcop.server import limits
 from trafficcop.server.peer import peer_of
+from trafficcop.server.unfinished import finish_body, is_too_long, lateness
 
 if TYPE_CHECKING:
     from trafficcop.server.listener import Listener
@@ -172,14 +173,22 @@ class Connection(asyncio.Protocol):
             drained.set()
 
     def on_deadline(self) -> None:
-        """Too slow, or idle for too long: closed without a word."""
+        """Too slow, or idle for too long: told so if it is within a request, and closed."""
         self.deadline = NEVER
         if self._has_ended and self.sent_size != self._half_closed_size:
             self._half_closed_size = self.sent_size
             self.deadline = monotonic() + limits.HALF_CLOSED_SECONDS
             return
-        self.abort()
-        self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
+        error = None if self._is_closing else lateness(self._decoder, self._request, self.is_started)
+        if error is None:
+            self.abort()
+            self._decoder.fail(ProxyError(Kind.CLIENT_GONE, "the request takes too long"))
+            return
+        self._error = error
+        self._keeps_alive = False
+        self.deadline = monotonic() + limits.LINGER_SECONDS  # who does not read the body does not learn of it
+        self._decoder.fail(error)
+        self._run_ready()
 
     # === one exchange after the other ===
 
@@ -238,7 +247,7 @@ class Connection(asyncio.Protocol):
             self._listener.report(error)
             self.abort()
             return
-        if not self._keeps_alive or not self._finish_body(request):
+        if not self._keeps_alive or not finish_body(self._decoder, request):
             self._close_gently()
             return
         self.deadline = monotonic() + self._listener.idle_timeout
@@ -248,15 +257,6 @@ class Connection(asyncio.Protocol):
             self._run_ready()
         if self._has_ended and not self.is_busy:
             self._close_gently()
-
-    def _finish_body(self, request: Request | None) -> bool:
-        """Whether the connection can be used again: the rest of a body nobody read is short enough to drop."""
-        if request is None or not self._decoder.is_reading(request):
-            return True
-        if self._is_body_too_long(request):
-            return False
-        request.body.close()
-        return True
 
     def _close_gently(self) -> None:
         """Close after the answer; if the client may still be sending, give it time to read first."""
@@ -309,7 +309,7 @@ class Connection(asyncio.Protocol):
             framing = open_framing(request, response)
             self._is_chunked = framing != b""
             self._keeps_alive = self._keeps_alive and self._is_chunked
-        if not self._keeps_alive or self._is_body_too_long(request):
+        if not self._keeps_alive or is_too_long(self._decoder, request):
             self._keeps_alive = False
             connection = CLOSE
         else:
@@ -318,13 +318,6 @@ class Connection(asyncio.Protocol):
         if self._is_chunked and first:
             first = encode_chunk(first)
         transport.write(encode_response_head(response, framing, connection, first))
-
-    def _is_body_too_long(self, request: Request) -> bool:
-        """An answer before the request has ended: say beforehand when the connection will not outlive it."""
-        if not self._decoder.is_reading(request):
-            return False
-        length = request.body.length
-        return request.is_expecting_continue or length is None or length > limits.DISCARD_LIMIT
 
     def send_data(self, data: bytes) -> None:
         transport = self._transport

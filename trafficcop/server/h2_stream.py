@@ -22,6 +22,7 @@ from trafficcop.http.h2.stream import Stream
 from trafficcop.http.headers import EXPECT, Field, Headers
 from trafficcop.http.messages import Request, Response, bare_response, text_response
 from trafficcop.server.h2_tunnel import StreamTransport
+from trafficcop.server.limits import LINGER_SECONDS
 
 if TYPE_CHECKING:
     from trafficcop.server.h2 import H2Connection
@@ -309,6 +310,13 @@ class ServerStream(Stream):
     def on_deadline(self) -> None:
         """The request or its answer takes too long: this stream ends, the others go on."""
         self.deadline = NEVER
+        body = self._body
+        if body is not None and not body.is_ended and not self.is_started and not self._is_tunneling:
+            self._is_body_ended = True
+            self._limit(LINGER_SECONDS)  # who does not read the body does not learn of it
+            body.fail(ProxyError(Kind.CLIENT_SLOW, "the request takes too long"))
+            self._connection.flush()
+            return
         self.reset(CANCEL)
         self._break()
 
