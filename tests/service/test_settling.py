@@ -17,8 +17,9 @@ from trafficcop.config.dynamic import Cookie, PassiveHealthCheck, Sticky
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.headers import Headers
-from trafficcop.http.messages import Handler, Request, Response, Tunnel
+from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.http.watched import watch
+from trafficcop.proxy.upgrade import TransportTunnel
 from trafficcop.service.conditions import Judge
 from trafficcop.service.load_balancer import LoadBalancer
 from trafficcop.service.mirroring import Mirror, Mirroring
@@ -48,11 +49,14 @@ class Asked:
         self.given_up += 1
 
 
-class Closable(Tunnel):
+class Line(asyncio.Transport):
+    """A server's transport, as much of it as the end of a tunnel needs."""
+
     def __init__(self) -> None:
+        super().__init__()
         self.is_closed = False
 
-    def close(self) -> None:
+    def abort(self) -> None:
         self.is_closed = True
 
 
@@ -114,7 +118,7 @@ async def broken_off(exchange: Exchange) -> None:
 
 async def tunnel(exchange: Exchange) -> None:
     response = Response(101, Headers())
-    response.tunnel = Closable()
+    response.tunnel = TransportTunnel(Line(), b"")
     (await exchange.begin()).succeed(response)
     tunnel = (await exchange.task).tunnel
     assert tunnel is not None
@@ -227,16 +231,16 @@ async def test_nobody_gets_a_copy_of_what_was_given_up(is_answer: bool) -> None:
 
 
 async def test_what_comes_too_late_for_a_task_is_closed() -> None:
-    pieces, tunnel = Pieces(is_endless=True), Closable()
+    pieces, line = Pieces(is_endless=True), Line()
     response = Response(101, Headers(), pieces.stream())
-    response.tunnel = tunnel
+    response.tunnel = TransportTunnel(line, b"")
     over: list[None] = []
     watch(response, lambda: over.append(None))
     asked = Asked()
     exchange = Exchange(asked, asked, lambda: 1)
     (await exchange.begin()).succeed(response)
     await exchange.leave()
-    assert (pieces.is_abandoned, tunnel.is_closed, over) == (True, True, [None])
+    assert (pieces.is_abandoned, line.is_closed, over) == (True, True, [None])
 
 
 SERVICES = """

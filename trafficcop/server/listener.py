@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from trafficcop.config.entry_points import HTTP2, EntryPoint
-from trafficcop.http.deadlines import NEVER, Deadlines, Timed
+from trafficcop.http.deadlines import NEVER, Deadlines
 from trafficcop.http.h2.terms import Terms
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import Abortable, ClientStream, StreamHandler
@@ -16,6 +16,7 @@ from trafficcop.rules.tcp_matchers import TCPFacts
 from trafficcop.server.admission import Admission
 from trafficcop.server.connection import Connection
 from trafficcop.server.door import Door
+from trafficcop.server.entrance import Downstream, TimedDownstream
 from trafficcop.server.entry_routes import EntryRoutes
 from trafficcop.server.observer import Observer
 from trafficcop.server.peer import peer_named
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
     from trafficcop.server.h2 import H2Connection
 
 _log = get_logger(__name__)
-
-
-class Downstream(Protocol):
-    """A client's connection, whatever it speaks."""
-
-    def close_if_idle(self) -> None:
-        """Draining: go away now, or after what is under way."""
-
-    def abort(self) -> None:
-        """Go away at once."""
-
-
-class TimedDownstream(Downstream, Timed, Protocol):
-    """A connection with a time limit."""
 
 
 class _Relayed:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2.frames import PREFACE
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import StreamHandler
 from trafficcop.rules.tcp_matchers import TCPFacts
+from trafficcop.server.entrance import Entrance
 from trafficcop.server.entry_routes import StreamMatch
 from trafficcop.server.peer import local_address_of, peer_of
 from trafficcop.server.postgres import ACCEPTED, SSL_REQUEST, PostgresTransport
@@ -30,9 +31,6 @@ from trafficcop.tls.client_hello import (
 )
 from trafficcop.tls.table import DEFAULT, Refused
 
-if TYPE_CHECKING:
-    from trafficcop.server.listener import Listener
-
 # No method of HTTP/1.1 begins with so much of HTTP/2's preface: "PRI ".
 _TELLING = 4
 
@@ -42,7 +40,7 @@ class Preface(asyncio.Protocol):
 
     __slots__ = ("_data", "_is_postgres", "_listener", "_peer", "_proxy_protocol", "_reader", "_transport", "deadline")
 
-    def __init__(self, listener: Listener, proxy_protocol: ProxyProtocol | None) -> None:
+    def __init__(self, listener: Entrance, proxy_protocol: ProxyProtocol | None) -> None:
         self._listener = listener
         self._proxy_protocol = proxy_protocol  # None: there is none, or its header was read
         self._transport: asyncio.Transport | None = None

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import StreamHandler
+from trafficcop.server.entrance import Entrance
 from trafficcop.telemetry.log import get_logger
 from trafficcop.tls.engine import Endpoint
 from trafficcop.tls.facts import TLSFacts
 from trafficcop.tls.stream import TLSStream
-
-if TYPE_CHECKING:
-    from trafficcop.server.listener import Listener
 
 _log = get_logger(__name__)
 
@@ -26,7 +23,7 @@ class Securing:
 
     def __init__(
         self,
-        listener: Listener,
+        listener: Entrance,
         peer: Peer,
         options: str,
         server_name: str,
