@@ -84,6 +84,10 @@ class _Turn:
         return 0
 
 
+def _nobody(error: BaseException | None) -> None:
+    """Who is told when nobody is there any more."""
+
+
 class Drive:
     """Steps one coroutine after the other; `on_done(error)` is told how each of them ended."""
 
@@ -94,11 +98,15 @@ class Drive:
     _pending_error: BaseException | None = None
 
     def __init__(self, on_done: Callable[[BaseException | None], None]) -> None:
-        self._on_done = on_done
+        self._on_done: Callable[[BaseException | None], None] = on_done
 
     @property
     def is_idle(self) -> bool:
         return self._coroutine is None
+
+    def let_go(self) -> None:
+        """Nothing is started any more. Whoever is told holds us, too: without a circle both are freed at once."""
+        self._on_done = _nobody
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine to its first suspension; the one before must have ended."""

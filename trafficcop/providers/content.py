@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from trafficcop.config.decode import decode_dynamic
 from trafficcop.config.document import Decoded
@@ -50,7 +49,8 @@ Reader = Callable[[str, str], tuple[str, Callable[[], Decoded[DynamicConfigurati
 def refresh(path: str, before: Content, reader: Reader) -> Content:
     """Read `path` again. A file that is broken, empty or half-written now keeps the content it had before."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:  # not `Path`: it interns each part of each path, at every reload
+            text = file.read().decode("utf-8-sig")
     except OSError as error:
         return before.broken((Issue(f"cannot be read: {error.strerror}", position=Position(path)),))
     except UnicodeDecodeError as error:

@@ -153,6 +153,7 @@ class Connection(asyncio.Protocol):
         self.is_congested = False
         self._decoder.let_go()
         if self._request is None and self._answer is None and self._decoder.is_idle and not self._decoder.ready:
+            self._drive.let_go()
             return  # nobody waits for anything: so do most connections end
         error = ProxyError(Kind.CLIENT_GONE)
         self._decoder.fail(error)
