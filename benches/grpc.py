@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benches.h2load import LONE, SHARED, load
 from benches.load import Wanted
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer
@@ -18,10 +18,6 @@ from benches.processes import Tree, free_port
 _HOST = Wanted().host
 _MESSAGE = b"\0\0\0\0\x20" + b"m" * 32
 _FIELDS = ("content-type: application/grpc", "te: trailers", "user-agent: grpc-python/1.60.0", "grpc-timeout: 10S")
-# A few clients with many calls each, and many with one.
-_SHARED = (8, 10)
-_LONE = (64, 1)
-_COUNTS = re.compile(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed")
 
 _DYNAMIC = """http:
   routers: {{all: {{entryPoints: [web], rule: "Host(`{host}`)", service: backend}}}}
@@ -40,40 +36,23 @@ def grpc(bench: Bench) -> dict[str, Row]:
 
         def measure(peer: Peer) -> Row:
             with bench.running(peer, first_answer=_first_answer) as running:
-                shared = _load(running, _SHARED, bench.seconds)
+                shared = load(running, SHARED, bench.seconds, _words(running))
                 return {
                     **shared,
-                    "lone_us": _load(running, _LONE, bench.seconds)["cpu_us"],
+                    "lone_us": load(running, LONE, bench.seconds, _words(running))["cpu_us"],
                     "pss_mib": running.tree.pss() / (1 << 20),
                 }
 
         return bench.rounds_of(peers, measure)
 
 
-def _load(running: Running, shape: tuple[int, int], seconds: float) -> Row:
-    _h2load(running, shape, 1)
-    cpu = running.tree.cpu()
-    done, failed = _h2load(running, shape, seconds)
-    used = running.tree.cpu() - cpu
-    if not done:
-        raise RuntimeError(f"no call was answered\n{running.tree.tail()}")
-    return {"cpu_us": used * 1e6 / done, "rps": done / seconds, "failed": float(failed)}
-
-
-def _h2load(running: Running, shape: tuple[int, int], seconds: float) -> tuple[int, int]:
-    """How many answers came, and how many did not."""
+def _words(running: Running) -> list[str]:
     path = running.job.directory / "message"
     path.write_bytes(_MESSAGE)
-    connections, streams = shape
-    command = ["h2load", "-ph2c", f"-D{max(1, round(seconds))}", f"-c{connections}", f"-m{streams}", "-d", str(path)]
+    words = ["-ph2c", "-d", str(path)]
     for field in _FIELDS:
-        command += ["-H", field]
-    command += ["--connect-to", f"127.0.0.1:{running.port}", f"http://{_HOST}/bench.Echo/Unary"]
-    output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
-    found = _COUNTS.search(output)
-    if found is None:
-        raise RuntimeError(f"h2load: {output}")
-    return int(found[1]), int(found[2])
+        words += ["-H", field]
+    return [*words, f"http://{_HOST}/bench.Echo/Unary"]
 
 
 def _first_answer(tree: Tree, port: int) -> float:

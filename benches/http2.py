@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benches.h2load import LONE, SHARED, load
 from benches.load import FIELDS, Wanted
 from benches.measure import Bench, Row, Running
 from benches.peers import Job, Peer
@@ -15,10 +15,6 @@ from benches.processes import Tree
 
 _HOST = Wanted().host
 _UPLOAD = 100 << 20
-# As many connections and requests at the same time on each: a few busy browsers, and many that ask one thing at a time.
-_SHARED = (8, 10)
-_LONE = (64, 1)
-_COUNTS = re.compile(r"requests: \d+ total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed")
 
 _DYNAMIC = """tls:
   stores: {{default: {{defaultCertificate: {{certFile: {directory}/cert.pem, keyFile: {directory}/key.pem}}}}}}
@@ -34,10 +30,10 @@ def http2(bench: Bench) -> dict[str, Row]:
 
     def measure(peer: Peer) -> Row:
         with bench.running(peer, first_answer=_first_answer) as running:
-            shared = _load(running, _SHARED, bench.seconds)
+            shared = load(running, SHARED, bench.seconds, _words())
             return {
                 **shared,
-                "lone_us": _load(running, _LONE, bench.seconds)["cpu_us"],
+                "lone_us": load(running, LONE, bench.seconds, _words())["cpu_us"],
                 "up_mb_s": _upload(running, "--http2"),
                 "up1_mb_s": _upload(running, "--http1.1"),
                 "pss_mib": running.tree.pss() / (1 << 20),
@@ -46,29 +42,12 @@ def http2(bench: Bench) -> dict[str, Row]:
     return bench.rounds_of(peers, measure)
 
 
-def _load(running: Running, shape: tuple[int, int], seconds: float) -> Row:
-    _h2load(running, shape, 1)
-    cpu = running.tree.cpu()
-    done, failed = _h2load(running, shape, seconds)
-    used = running.tree.cpu() - cpu
-    if not done:
-        raise RuntimeError(f"no request was answered\n{running.tree.tail()}")
-    return {"cpu_us": used * 1e6 / done, "rps": done / seconds, "failed": float(failed)}
-
-
-def _h2load(running: Running, shape: tuple[int, int], seconds: float) -> tuple[int, int]:
-    """How many answers came, and how many did not."""
-    connections, streams = shape
-    command = ["h2load", f"-D{max(1, round(seconds))}", f"-c{connections}", f"-m{streams}"]
+def _words() -> list[str]:
+    words = []
     for name, value in FIELDS.items():
         if name != "Connection":  # HTTP/2 has none
-            command += ["-H", f"{name.lower()}: {value}"]
-    command += ["--connect-to", f"127.0.0.1:{running.port}", f"https://{_HOST}/"]
-    output = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
-    found = _COUNTS.search(output)
-    if found is None:
-        raise RuntimeError(f"h2load: {output}")
-    return int(found[1]), int(found[2])
+            words += ["-H", f"{name.lower()}: {value}"]
+    return [*words, f"https://{_HOST}/"]
 
 
 def _upload(running: Running, version: str) -> float:

@@ -7,10 +7,9 @@ Run: python -m fuzz.fuzz_h1 [seconds] [seed]
 from __future__ import annotations
 
 import random
-import sys
-import time
 from collections.abc import Callable
 
+from fuzz.driver import drive, main
 from trafficcop.errors import ProxyError
 from trafficcop.http.body import Body
 from trafficcop.http.h1 import RequestDecoder
@@ -149,19 +148,8 @@ def check(dice: random.Random) -> None:
 
 def run(until: Callable[[int], bool], seed: int) -> int:
     """How many inputs were tried."""
-    count = 0
-    while until(count):
-        check(random.Random(f"{seed}:{count}"))
-        count += 1
-    return count
-
-
-def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    end = time.monotonic() + seconds
-    sys.stdout.write(f"{run(lambda _: time.monotonic() < end, seed)} inputs, nothing found\n")
+    return drive(check, until, seed)
 
 
 if __name__ == "__main__":
-    main()
+    main(check)

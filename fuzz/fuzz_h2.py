@@ -7,10 +7,9 @@ tables stay within their limits. Run: python -m fuzz.fuzz_h2 [seconds] [seed]
 from __future__ import annotations
 
 import random
-import sys
-import time
 from collections.abc import Callable
 
+from fuzz.driver import drive, main
 from trafficcop.http.h2 import frames
 from trafficcop.http.h2.heads import Head
 from trafficcop.http.h2.hpack_encoder import INDEXING, NEVER_INDEXED, WITHOUT_INDEXING, encode_literal
@@ -162,19 +161,8 @@ def check(dice: random.Random) -> None:
 
 def run(until: Callable[[int], bool], seed: int) -> int:
     """How many inputs were tried."""
-    count = 0
-    while until(count):
-        check(random.Random(f"{seed}:{count}"))
-        count += 1
-    return count
-
-
-def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    end = time.monotonic() + seconds
-    sys.stdout.write(f"{run(lambda _: time.monotonic() < end, seed)} inputs, nothing found\n")
+    return drive(check, until, seed)
 
 
 if __name__ == "__main__":
-    main()
+    main(check)
