@@ -41,7 +41,7 @@ async def begin(start: Start, port: int, directory: Path, server: int, workers: 
 async def test_reloads(start: Start, port: int, tmp_path: Path, server: int) -> None:
     instance = await begin(start, port, tmp_path, server)
     load = await asyncio.create_subprocess_exec(
-        *("h2load", "-n4000", "-c8", "-m20", f"http://127.0.0.1:{port}/"), stdout=asyncio.subprocess.PIPE
+        *("h2load", "-n12000", "-c8", "-m20", f"http://127.0.0.1:{port}/"), stdout=asyncio.subprocess.PIPE
     )
     ended = asyncio.create_task(load.communicate())
     reloads = 0
@@ -52,7 +52,7 @@ async def test_reloads(start: Start, port: int, tmp_path: Path, server: int) -> 
         reloads += 1
         await asyncio.sleep(0.05)
     output = (await ended)[0].decode()
-    assert "4000 succeeded, 0 failed, 0 errored, 0 timeout" in output, output
+    assert "12000 succeeded, 0 failed, 0 errored, 0 timeout" in output, output
     assert reloads > 3
 
 
