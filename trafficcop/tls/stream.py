@@ -90,18 +90,19 @@ class TLSStream(asyncio.Transport):
             self._receive(data)
             return
         self._feed(data)
+        size = len(data)  # more than what is in it, unless a part of a record came before
         pieces: list[bytes] = []
         try:
-            piece = self._decrypt(RECORD)
+            piece = self._decrypt(size)
         except ssl.SSLError as error:
             self._stop_reading(error)
         else:
-            if piece and not self._incoming.pending:  # so it is with every small request
+            if 0 < len(piece) < size and not self._incoming.pending:  # so it is with every small request
                 if self._protocol is not None:
                     self._protocol.data_received(piece)
                 return
             self._keep(piece, pieces)
-            self._decrypt_rest(pieces)
+            self._decrypt_rest(pieces, is_cut=len(piece) == size)
         self._hand_up(pieces)
 
     def _receive(self, data: bytes) -> None:
@@ -143,10 +144,11 @@ class TLSStream(asyncio.Transport):
         if on_failed is not None:
             on_failed(error)
 
-    def _decrypt_rest(self, pieces: list[bytes]) -> None:
-        """Take everything that can be decrypted."""
+    def _decrypt_rest(self, pieces: list[bytes], *, is_cut: bool = False) -> None:
+        """Take everything that can be decrypted. `is_cut`: the record read last may have more in it."""
         incoming = self._incoming
-        while incoming.pending and not self._has_ended:
+        while (is_cut or incoming.pending) and not self._has_ended:
+            is_cut = False
             try:
                 self._keep(self._decrypt(RECORD), pieces)
             except ssl.SSLError as error:
