@@ -17,9 +17,9 @@ from trafficcop.config.stream import (
     TCPServerHealthCheck,
     TCPServersTransport,
 )
-from trafficcop.control.health import CheckFailed
-from trafficcop.control.tcp_checks import schedule_of, tcp_checks
-from trafficcop.control.tcp_probe import TCPProbe
+from trafficcop.control.checks.health import CheckFailed
+from trafficcop.control.checks.tcp import schedule_of, tcp_checks
+from trafficcop.control.checks.tcp_probe import TCPProbe
 from trafficcop.plan.streams import TCPTransportPlan
 
 GOOD = "s: {loadBalancer: {servers: [{address: '127.0.0.1:5432'}]}}"

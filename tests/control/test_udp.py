@@ -11,8 +11,8 @@ from tests.process.instance import free_port
 from tests.udp.loopback import server
 from trafficcop.config.datagrams import UDPServerHealthCheck
 from trafficcop.config.scalars import Duration
-from trafficcop.control.health import CheckFailed
-from trafficcop.control.udp_checks import UDPProbe, schedule_of, udp_checks
+from trafficcop.control.checks.health import CheckFailed
+from trafficcop.control.checks.udp import UDPProbe, schedule_of, udp_checks
 from trafficcop.rules.ast import Matcher
 
 DNS = "entryPoints: {web: {address: ':80'}, dns: {address: ':53/udp'}, log: {address: ':514/udp'}}"

@@ -15,14 +15,16 @@ import uvloop
 
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
+from trafficcop.control.checks.health import HealthChecks
+from trafficcop.control.checks.http import http_checks
+from trafficcop.control.checks.tcp import tcp_checks
+from trafficcop.control.checks.udp import udp_checks
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the house
 from trafficcop.control.ejections import Ejections
+from trafficcop.control.figures.export import MetricsExport
 from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.given_files import GivenFiles
-from trafficcop.control.health import HealthChecks
-from trafficcop.control.http_checks import http_checks
 from trafficcop.control.launch import Launch
-from trafficcop.control.metrics import MetricsExport
 from trafficcop.control.names import qualify
 from trafficcop.control.pairs import PairBook
 from trafficcop.control.places import STATIC, Places
@@ -31,8 +33,6 @@ from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.stapling import Stapling
 from trafficcop.control.startup import startup_warnings
 from trafficcop.control.state import State
-from trafficcop.control.tcp_checks import tcp_checks
-from trafficcop.control.udp_checks import udp_checks
 from trafficcop.control.watcher import Watcher
 from trafficcop.errors import Issue
 from trafficcop.plan.messages import Health

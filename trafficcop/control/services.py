@@ -18,8 +18,8 @@ from trafficcop.config.dynamic import (
 from trafficcop.config.shared import WeightedService
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.balancing import check_balancing, sticky_mistakes
+from trafficcop.control.checks.http import mistakes
 from trafficcop.control.descent import Descent
-from trafficcop.control.http_checks import mistakes
 from trafficcop.control.ledger import Entry, Ledger
 from trafficcop.control.names import provider_of, qualify, qualify_all
 from trafficcop.control.server_urls import url_error

@@ -19,6 +19,7 @@ from trafficcop.config.stream import (
     UDPService,
     UDPWeighted,
 )
+from trafficcop.control.checks.tcp import mistakes
 from trafficcop.control.entry_point_models import EntryPoints
 from trafficcop.control.internal import MAX_USER_PRIORITY
 from trafficcop.control.ledger import Entry, Ledger
@@ -26,7 +27,6 @@ from trafficcop.control.merge import DEFAULT
 from trafficcop.control.names import is_internal, provider_of, qualify, qualify_all
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.services import MULTI
-from trafficcop.control.tcp_checks import mistakes
 from trafficcop.http.addresses import address_range
 from trafficcop.rules.ast import Node
 from trafficcop.rules.domains import default_priority, domains

@@ -12,8 +12,8 @@ from trafficcop.config.address import parse_address
 from trafficcop.config.dynamic import LoadBalancer
 from trafficcop.config.observability import Metrics, Prometheus
 from trafficcop.control.channel import Channel
-from trafficcop.control.counts import CountsBook
-from trafficcop.control.expiry import expiries
+from trafficcop.control.figures.counts import CountsBook
+from trafficcop.control.figures.expiry import expiries
 from trafficcop.control.launch import Launch
 from trafficcop.control.state import State
 from trafficcop.plan.report import Report
@@ -69,7 +69,7 @@ class MetricsExport:
         if metrics.statsd is None and metrics.datadog is None and metrics.influxdb2 is None:
             return []
         # Imported here: a web client is of no use to an instance that tells nobody.
-        from trafficcop.control.pushing import pushers_of, start_all
+        from trafficcop.control.figures.pushing import pushers_of, start_all
 
         pushers = pushers_of(metrics, self._launch.environ)
         return start_all(pushers, self._snapshot, counting, is_new=not self._book.is_resumed)

@@ -12,11 +12,11 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded
 
-from tests.control.test_http_probe import verdict
+from tests.control.checks.test_http_probe import verdict
 from tests.loopback import Scripted, Visit
 from trafficcop.config.dynamic import ServerHealthCheck
-from trafficcop.control.grpc_probe import serving_status
-from trafficcop.control.health import CheckFailed
+from trafficcop.control.checks.grpc_probe import serving_status
+from trafficcop.control.checks.health import CheckFailed
 
 Fields = list[tuple[str, str]]
 Answer = Callable[[H2Connection, int], None]

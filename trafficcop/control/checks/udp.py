@@ -7,8 +7,8 @@ import socket
 from collections.abc import Iterator
 
 from trafficcop.config.datagrams import UDPServerHealthCheck
-from trafficcop.control.health import CheckFailed, Checks, Probe, Schedule
-from trafficcop.control.http_checks import INTERVAL, TIMEOUT, positive
+from trafficcop.control.checks.health import CheckFailed, Checks, Probe, Schedule
+from trafficcop.control.checks.http import INTERVAL, TIMEOUT, positive
 from trafficcop.plan.model import Plan
 
 _LONGEST = 65535

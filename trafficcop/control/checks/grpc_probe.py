@@ -10,7 +10,7 @@ import asyncio
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from trafficcop.config.dynamic import ServerHealthCheck
-from trafficcop.control.health import CheckFailed
+from trafficcop.control.checks.health import CheckFailed
 from trafficcop.http.h2.faults import code_name
 from trafficcop.http.h2.heads import Head
 from trafficcop.http.h2.hpack_encoder import WITHOUT_INDEXING, encode_literal

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.observability import Datadog, InfluxDB2, Metrics, StatsD
-from trafficcop.control.push_ways import DEFAULT_PORT, post, send_datagrams, send_local, write_url
+from trafficcop.control.figures.push_ways import DEFAULT_PORT, post, send_datagrams, send_local, write_url
 from trafficcop.telemetry.influxdb import influxdb_lines
 from trafficcop.telemetry.log import fields
 from trafficcop.telemetry.metrics import Counting, levels_of

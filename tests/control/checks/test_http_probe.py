@@ -12,9 +12,9 @@ import pytest
 from tests.live import Seen, backend, plain
 from trafficcop.config.dynamic import LoadBalancer, Server, ServerHealthCheck, Service
 from trafficcop.config.scalars import Duration
-from trafficcop.control.health import CheckFailed, Probe, Schedule
-from trafficcop.control.http_checks import http_checks, mistakes, schedule_of
-from trafficcop.control.http_probe import check_url
+from trafficcop.control.checks.health import CheckFailed, Probe, Schedule
+from trafficcop.control.checks.http import http_checks, mistakes, schedule_of
+from trafficcop.control.checks.http_probe import check_url
 from trafficcop.plan.model import Plan, ServicePlan, TransportPlan
 
 Answer = Callable[[int, str, bytes], bytes]

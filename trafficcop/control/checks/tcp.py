@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trafficcop.config.stream import TCPLoadBalancer, TCPServer, TCPServerHealthCheck
-from trafficcop.control.health import Checks, Probe, Schedule
-from trafficcop.control.http_checks import INTERVAL, TIMEOUT, positive
+from trafficcop.control.checks.health import Checks, Probe, Schedule
+from trafficcop.control.checks.http import INTERVAL, TIMEOUT, positive
 from trafficcop.plan.model import Plan
 from trafficcop.plan.streams import TCPTransportPlan
 
@@ -31,7 +31,7 @@ def _probe(
     server: TCPServer, balancer: TCPLoadBalancer, config: TCPServerHealthCheck, transport: TCPTransportPlan
 ) -> Probe:
     # How servers are reached is loaded by those who check some.
-    from trafficcop.control.tcp_probe import TCPProbe
+    from trafficcop.control.checks.tcp_probe import TCPProbe
 
     return TCPProbe(server, balancer, config, transport)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 import pytest
 
-from trafficcop.control.health import CheckFailed, Checks, HealthChecks, Schedule
+from trafficcop.control.checks.health import CheckFailed, Checks, HealthChecks, Schedule
 from trafficcop.plan.messages import Health
 from trafficcop.plan.model import Plan
 

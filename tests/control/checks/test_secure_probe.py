@@ -13,8 +13,8 @@ from tests.h2_server import Asked, H2Server
 from tests.loopback import Scripted, Visit, fixed
 from tests.tls_servers import authority, pair_for, server_context
 from trafficcop.config.dynamic import ServerHealthCheck
-from trafficcop.control.health import CheckFailed
-from trafficcop.control.http_probe import HTTPProbe
+from trafficcop.control.checks.health import CheckFailed
+from trafficcop.control.checks.http_probe import HTTPProbe
 from trafficcop.plan.model import TransportPlan
 from trafficcop.tls.client import ServerTrust
 

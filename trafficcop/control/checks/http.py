@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.config.scalars import Duration
-from trafficcop.control.health import Checks, Probe, Schedule
+from trafficcop.control.checks.health import Checks, Probe, Schedule
 from trafficcop.control.server_urls import url_error
 from trafficcop.plan.model import Plan, TransportPlan
 
@@ -30,10 +30,10 @@ def http_checks(plan: Plan) -> Iterator[Checks]:
 def _probe(url: str, config: ServerHealthCheck, transport: TransportPlan) -> Probe:
     # The clients for servers are loaded by those who check some.
     if config.mode == "grpc":
-        from trafficcop.control.grpc_probe import GRPCProbe
+        from trafficcop.control.checks.grpc_probe import GRPCProbe
 
         return GRPCProbe(url, config)
-    from trafficcop.control.http_probe import HTTPProbe
+    from trafficcop.control.checks.http_probe import HTTPProbe
 
     return HTTPProbe(url, config, transport)
 

@@ -15,9 +15,9 @@ from tests.certificates import make
 from tests.control.given import static
 from tests.live import backend, plain
 from trafficcop.config.observability import Metrics
-from trafficcop.control import pushing as control_pushing
-from trafficcop.control.expiry import expiries
-from trafficcop.control.pushing import Pusher, pushers_of, start_all
+from trafficcop.control.figures import pushing as control_pushing
+from trafficcop.control.figures.expiry import expiries
+from trafficcop.control.figures.pushing import Pusher, pushers_of, start_all
 from trafficcop.telemetry.metrics import counting_of
 from trafficcop.telemetry.snapshot import Facts, Snapshot
 from trafficcop.telemetry.totals import Totals
