@@ -18,8 +18,9 @@ from trafficcop.config.stream import (
     TCPServersTransport,
 )
 from trafficcop.control.checks.health import CheckFailed
-from trafficcop.control.checks.tcp import schedule_of, tcp_checks
+from trafficcop.control.checks.tcp import tcp_checks
 from trafficcop.control.checks.tcp_probe import TCPProbe
+from trafficcop.control.checks.terms import schedule_of
 from trafficcop.plan.streams import TCPTransportPlan
 
 GOOD = "s: {loadBalancer: {servers: [{address: '127.0.0.1:5432'}]}}"

@@ -12,7 +12,8 @@ from tests.udp.loopback import server
 from trafficcop.config.datagrams import UDPServerHealthCheck
 from trafficcop.config.scalars import Duration
 from trafficcop.control.checks.health import CheckFailed
-from trafficcop.control.checks.udp import UDPProbe, schedule_of, udp_checks
+from trafficcop.control.checks.terms import schedule_of
+from trafficcop.control.checks.udp import UDPProbe, udp_checks
 from trafficcop.rules.ast import Matcher
 
 DNS = "entryPoints: {web: {address: ':80'}, dns: {address: ':53/udp'}, log: {address: ':514/udp'}}"
@@ -68,6 +69,20 @@ def test_what_the_api_shows(udp: str, kind: str, name: str, status: str, errors:
     info = getattr(report, f"udp_{kind}")[f"{name}@file"]
     assert (info.status, info.errors) == (status, errors)
     assert bool(plan.udp_routers) == (report.udp_routers.get("r@file") is not None and info.status != "disabled")
+
+
+def test_times_of_health_checks_that_make_no_sense_are_told():
+    check = "healthCheck: {interval: 0s, unhealthyInterval: -1s, timeout: 0s}"
+    _, report = compiled(
+        f"udp: {{routers: {{r: {{service: s}}}}, services: {{s: {{loadBalancer: {{{check}, servers: []}}}}}}}}",
+        static(DNS),
+    )
+    assert report.udp_services["s@file"].status == "enabled"
+    assert [(issue.path.rpartition(".")[2], issue.message) for issue in report.issues] == [
+        ("interval", "must be greater than zero: 30s is used instead"),
+        ("unhealthyInterval", "must be greater than zero: 30s is used instead"),
+        ("timeout", "must be greater than zero: 5s is used instead"),
+    ]
 
 
 def test_what_is_planned():

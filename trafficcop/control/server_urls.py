@@ -1,4 +1,7 @@
-"""What Go's `url.Parse` refuses in the URL of a server, in its words: the rest is a matter of the first request."""
+"""What Go's `url.Parse` refuses in the URL of a server and in the path of its health check, in its words.
+
+The rest is a matter of the first request.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,17 @@ def url_error(url: str) -> str:
         return ""
     reason = _reason(url)
     return f'parse "{url}": {reason}' if reason else ""
+
+
+def path_error(path: str) -> str:
+    """Why a server cannot be asked for this path, "" when it can."""
+    error = url_error(path)
+    if error:
+        return f"parsing health check path: {error}"
+    head = path.partition("?")[0].partition("#")[0]
+    if head.startswith("//") or ":" in head.partition("/")[0]:
+        return f'health check path must be a relative URL, got: "{path}"'
+    return ""
 
 
 def _reason(url: str) -> str:

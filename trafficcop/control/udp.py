@@ -8,6 +8,7 @@ from dataclasses import replace
 from trafficcop.config.datagrams import UDPMiddleware
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.stream import UDPLoadBalancer, UDPRouter, UDPService
+from trafficcop.control.checks.terms import timing_mistakes
 from trafficcop.control.entry_point_models import EntryPoints
 from trafficcop.control.internal import MAX_USER_PRIORITY
 from trafficcop.control.ledger import Entry, Ledger
@@ -136,6 +137,8 @@ def _check_options(entry: Entry[UDPService], balancer: UDPLoadBalancer, ledger: 
             ledger.fail(entry, text, "loadBalancer", "healthCheck", key)
     if not 0 <= check.port <= 65535:
         ledger.fail(entry, f"{check.port} is not a port", "loadBalancer", "healthCheck", "port")
+    for key, mistake in timing_mistakes(check):
+        ledger.tell(entry, mistake, "loadBalancer", "healthCheck", key)
 
 
 def _check_middleware(entry: Entry[UDPMiddleware], ledger: Ledger) -> None:

@@ -13,8 +13,9 @@ from tests.live import Seen, backend, plain
 from trafficcop.config.dynamic import LoadBalancer, Server, ServerHealthCheck, Service
 from trafficcop.config.scalars import Duration
 from trafficcop.control.checks.health import CheckFailed, Probe, Schedule
-from trafficcop.control.checks.http import http_checks, mistakes, schedule_of
+from trafficcop.control.checks.http import http_checks, mistakes
 from trafficcop.control.checks.http_probe import check_url
+from trafficcop.control.checks.terms import schedule_of
 from trafficcop.plan.model import Plan, ServicePlan, TransportPlan
 
 Answer = Callable[[int, str, bytes], bytes]
@@ -244,7 +245,7 @@ async def test_a_long_answer_is_not_waited_for() -> None:
     ],
 )
 def test_the_schedule(config: ServerHealthCheck, schedule: Schedule) -> None:
-    assert schedule_of(config) == schedule
+    assert schedule_of(config, config.healthy_threshold, config.unhealthy_threshold) == schedule
 
 
 @pytest.mark.parametrize(

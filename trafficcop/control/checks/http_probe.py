@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, unquote_to_bytes, urljoin, urlsplit
 
 from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.control.checks.health import CheckFailed
-from trafficcop.control.checks.http import path_error
+from trafficcop.control.server_urls import path_error
 from trafficcop.errors import ProxyError
 from trafficcop.http.body import EMPTY
 from trafficcop.http.deadlines import Deadlines

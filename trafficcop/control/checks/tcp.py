@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from trafficcop.config.stream import TCPLoadBalancer, TCPServer, TCPServerHealthCheck
-from trafficcop.control.checks.health import Checks, Probe, Schedule
-from trafficcop.control.checks.http import INTERVAL, TIMEOUT, positive
+from trafficcop.control.checks.health import Checks, Probe
+from trafficcop.control.checks.terms import LONGEST, schedule_of, timing_mistakes
 from trafficcop.plan.model import Plan
 from trafficcop.plan.streams import TCPTransportPlan
-
-LONGEST = 65535  # bytes that are sent or expected; what is longer counts as not given
 
 
 def tcp_checks(plan: Plan) -> Iterator[Checks]:
@@ -36,25 +34,9 @@ def _probe(
     return TCPProbe(server, balancer, config, transport)
 
 
-def schedule_of(config: TCPServerHealthCheck) -> Schedule:
-    """Traefik's defaults stand in for what makes no sense; `mistakes` tells of it."""
-    interval = positive(config.interval, INTERVAL)
-    unhealthy = config.unhealthy_interval
-    return Schedule(
-        interval,
-        interval if unhealthy is None else positive(unhealthy, INTERVAL),
-        positive(config.timeout, TIMEOUT),
-    )
-
-
 def mistakes(config: TCPServerHealthCheck) -> Iterator[tuple[str, str]]:
     """The options that make no sense: (key, what is wrong). The service is served all the same."""
-    if config.interval.seconds <= 0:
-        yield "interval", "must be greater than zero: 30s is used instead"
-    if config.unhealthy_interval is not None and config.unhealthy_interval.seconds <= 0:
-        yield "unhealthyInterval", "must be greater than zero: 30s is used instead"
-    if config.timeout.seconds <= 0:
-        yield "timeout", "must be greater than zero: 5s is used instead"
+    yield from timing_mistakes(config)
     for key, text in (("send", config.send), ("expect", config.expect)):
         if len(text.encode()) > LONGEST:
             yield key, f"longer than {LONGEST} bytes: it is not used"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from trafficcop.config.stream import TCPLoadBalancer, TCPServer, TCPServerHealthCheck
 from trafficcop.control.checks.health import CheckFailed
-from trafficcop.control.checks.tcp import LONGEST
+from trafficcop.control.checks.terms import LONGEST
 from trafficcop.errors import ProxyError
 from trafficcop.plan.streams import TCPTransportPlan
 from trafficcop.tcp.addresses import parse_address

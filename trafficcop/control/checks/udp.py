@@ -7,11 +7,9 @@ import socket
 from collections.abc import Iterator
 
 from trafficcop.config.datagrams import UDPServerHealthCheck
-from trafficcop.control.checks.health import CheckFailed, Checks, Probe, Schedule
-from trafficcop.control.checks.http import INTERVAL, TIMEOUT, positive
+from trafficcop.control.checks.health import CheckFailed, Checks, Probe
+from trafficcop.control.checks.terms import LONGEST, schedule_of
 from trafficcop.plan.model import Plan
-
-_LONGEST = 65535
 
 
 def udp_checks(plan: Plan) -> Iterator[Checks]:
@@ -23,16 +21,6 @@ def udp_checks(plan: Plan) -> Iterator[Checks]:
         config = balancer.health_check
         probes: dict[str, Probe] = {server.address: UDPProbe(server.address, config) for server in balancer.servers}
         yield Checks("udp", service_plan.name, config, schedule_of(config), probes)
-
-
-def schedule_of(config: UDPServerHealthCheck) -> Schedule:
-    interval = positive(config.interval, INTERVAL)
-    unhealthy = config.unhealthy_interval
-    return Schedule(
-        interval,
-        interval if unhealthy is None else positive(unhealthy, INTERVAL),
-        positive(config.timeout, TIMEOUT),
-    )
 
 
 class UDPProbe:
@@ -60,7 +48,7 @@ class UDPProbe:
             if self._wait:
                 await self._listen(sock)
                 return
-            answer = await loop.sock_recv(sock, _LONGEST)
+            answer = await loop.sock_recv(sock, LONGEST)
         if not answer.startswith(self._expect):
             raise CheckFailed(f"the answer does not start as expected but with {answer[:32]!r}")
 
@@ -68,6 +56,6 @@ class UDPProbe:
         """Any answer is welcome, and none is enough."""
         try:
             async with asyncio.timeout(self._wait):
-                await asyncio.get_running_loop().sock_recv(sock, _LONGEST)
+                await asyncio.get_running_loop().sock_recv(sock, LONGEST)
         except TimeoutError:
             return
