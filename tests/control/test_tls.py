@@ -132,6 +132,17 @@ def test_options_that_cannot_be_met(options: str, error: str) -> None:
     assert hosts(plan) == {"x.example.com": ""}
 
 
+def test_a_version_that_nobody_knows_is_warned_of_and_ignored() -> None:
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`)', service: s, tls: {options: odd}}",
+        options="tls: {options: {odd: {minVersion: '1.2', maxVersion: VersionTLS13}}}\n",
+    )
+    assert report.routers["a@file"].status == "enabled"
+    assert hosts(plan) == {"x.example.com": "odd@file"}
+    (warning,) = [issue for issue in report.issues if issue.is_warning]
+    assert "tls.options.odd.minVersion: invalid TLS version '1.2' is ignored" in str(warning)
+
+
 def test_the_default_of_several_providers_is_nobodys() -> None:
     text = "tls: {options: {default: {sniStrict: true}}, stores: {default: {}}}\n"
     routed = "http:\n  routers: {a: {rule: 'Host(`x.example.com`)', service: s, tls: {}}}\n" + SERVICES + text

@@ -41,6 +41,7 @@ VERSIONS = [
     ("minVersion: VersionTLS13", (V13,)),
     ("maxVersion: VersionTLS12", (V12,)),
     ("minVersion: VersionTLS10, maxVersion: VersionTLS11", (V10, V11)),
+    ("minVersion: VersionSSL30, maxVersion: '1.3'", (V12, V13)),
 ]
 
 
@@ -94,6 +95,18 @@ async def test_the_order_of_cipher_suites_is_ours(tmp_path: Path) -> None:
     async with serving(tmp_path, options) as port:
         context = client_context(high=V12, ciphers="ECDHE-ECDSA-AES256-SHA:ECDHE-ECDSA-AES128-GCM-SHA256")
         assert (await shake_hands(port, "a.example.com", context)).cipher == "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
+PHONES = "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256"
+AES_FIRST = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+@pytest.mark.parametrize("options", ["", "clientAuth: {clientAuthType: RequestClientCert}"])
+async def test_a_client_that_has_no_aes_in_its_processor_gets_chacha(tmp_path: Path, options: str) -> None:
+    async with serving(tmp_path, options) as port:
+        for ciphers in (PHONES, AES_FIRST):
+            told = await shake_hands(port, "a.example.com", client_context(high=V12, ciphers=ciphers))
+            assert told.cipher == ciphers.partition(":")[0]
 
 
 async def test_suites_of_tls_13_alone_leave_tls_13_alone(tmp_path: Path) -> None:

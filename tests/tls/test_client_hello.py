@@ -116,7 +116,6 @@ REFUSED = [
     record(message(body(b"\x00\x00\x00\x09ab"))),
     record(message(body(extension(0, name_list(b"example.com."))))),
     record(message(body(extension(0, name_list(b""))))),
-    record(message(body(extension(0, name_list(b"\xffexample"))))),
     record(message(body(extension(0, name_list(b"a")[:-1])))),
     record(message(body(extension(16, b"\x00\x02\x00\x00")))),
     record(message(body(extension(16, b"\x00\x03\x05h2")))),
@@ -127,6 +126,16 @@ REFUSED = [
 def test_what_is_none_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedHello):
         read_client_hello(data)
+
+
+NAMES = [("bücher.EXAMPLE.com".encode(), "bücher.example.com"), (b"\xffExample", "\ufffdexample")]
+
+
+@pytest.mark.parametrize(("sent", "name"), NAMES)
+def test_a_name_may_be_of_any_bytes(sent: bytes, name: str) -> None:
+    hello = read_client_hello(record(message(body(extension(0, name_list(sent))))))
+    assert hello is not None
+    assert hello.server_name == name
 
 
 def test_names_of_another_kind_are_passed_over() -> None:

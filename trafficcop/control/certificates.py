@@ -53,6 +53,7 @@ class CertificateChecks:
             if error:
                 self.tell(self._provider("options", name), ("tls", "options", _bare(name), *key), error)
             else:
+                self._warn_of_versions(name, options)
                 self.good[name] = self._server_options(options)
 
     def certificates(self) -> None:
@@ -82,10 +83,15 @@ class CertificateChecks:
         """The certificate for names without one."""
         return self.default if generate is None or self.default is not None or self.is_default_broken else generate()
 
-    def _options_error(self, options: TLSOptions) -> tuple[str, tuple[str, ...]]:
+    def _warn_of_versions(self, name: str, options: TLSOptions) -> None:
+        """A version that nobody knows is as good as none."""
         for key, version in (("minVersion", options.min_version), ("maxVersion", options.max_version)):
             if version not in _VERSIONS:
-                return f"invalid TLS version {version!r}: expected one of {', '.join(_VERSIONS[1:])}", (key,)
+                text = f"invalid TLS version {version!r} is ignored: expected one of {', '.join(_VERSIONS[1:])}"
+                path = ("tls", "options", _bare(name), key)
+                self.tell(self._provider("options", name), path, text, is_warning=True)
+
+    def _options_error(self, options: TLSOptions) -> tuple[str, tuple[str, ...]]:
         try:
             ciphers_of(options.cipher_suites)
         except UnknownName as unknown:

@@ -94,7 +94,7 @@ class ClientHelloReader:
             self._position = end
         try:
             return _decode(bytes(self._message[4 : self._needed]))
-        except (IndexError, UnicodeDecodeError):
+        except IndexError:
             raise MalformedHello from None
 
     def _look_ahead(self, rest: bytearray) -> None:
@@ -116,7 +116,7 @@ def read_client_hello(data: bytes) -> ClientHello | None:
         if length + 5 <= size and int.from_bytes(data[6:9], "big") == length - 4 <= _RECORD_LIMIT:
             try:  # all of it in one record, as nearly always
                 return _decode(data[9 : 5 + length])
-            except (IndexError, UnicodeDecodeError):
+            except IndexError:
                 raise MalformedHello from None
     return ClientHelloReader().feed(data)
 
@@ -156,7 +156,7 @@ def _server_name(value: bytes) -> str:
         if position + length > end:
             raise MalformedHello
         if kind == 0:
-            name = value[position : position + length].decode("ascii").strip().lower()
+            name = value[position : position + length].decode("utf-8", "replace").strip().lower()
             if not name or name.endswith("."):
                 raise MalformedHello
             return name

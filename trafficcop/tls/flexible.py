@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from OpenSSL import SSL, _util, crypto
 
-from trafficcop.tls.contexts import Certificate, ServerOptions, cipher_text, is_resumable
+from trafficcop.tls.contexts import PRIORITIZE_CHACHA, Certificate, ServerOptions, cipher_text, is_resumable
 from trafficcop.tls.engine import Opened, Piece
 from trafficcop.tls.names import VERSIONS
 
@@ -178,7 +178,7 @@ class FlexibleEndpoint:
         self._id = certificate.id
         self._staples = staples
         context = self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE)
+        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"trafficcop")
