@@ -8,7 +8,7 @@ import ssl
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.secure import client_context, long_hello
@@ -175,6 +175,7 @@ def test_a_router_without_tls_takes_what_is_plain(data: bytes) -> None:
     st.booleans(),
     st.booleans(),
 )
+@example(H2, [(50, 0)], b"", [50], True, False)  # what began like HTTP/2 and is none
 def test_pieces_make_no_difference(
     data: bytes, changes: list[tuple[int, int]], rest: bytes, places: list[int], is_proxied: bool, has_plain: bool
 ) -> None:

@@ -31,9 +31,6 @@ from trafficcop.tls.client_hello import (
 )
 from trafficcop.tls.table import DEFAULT, Refused
 
-# No method of HTTP/1.1 begins with so much of HTTP/2's preface: "PRI ".
-_TELLING = 4
-
 
 class Preface(asyncio.Protocol):
     """A connection until it is known who serves it."""
@@ -144,8 +141,8 @@ class Preface(asyncio.Protocol):
                 self._relay(handler, data)
                 return
         is_h2 = PREFACE.startswith(data[: len(PREFACE)])
-        if is_h2 and len(data) < _TELLING:
-            self._data = data
+        if is_h2 and len(data) < len(PREFACE):
+            self._data = data  # whatever differs later on is HTTP/1.1's, which refuses it
             return
         transport = self._leave()
         protocol = self._listener.connect(self._peer, is_h2=is_h2)
