@@ -91,6 +91,9 @@ TREES = [
      ("non-root router cannot have Observability configuration",)),
     (tree(root=ROOT, leaf=LEAF + ", entryPoints: [web]"), "leaf", "disabled",
      ("non-root router cannot have Entrypoints configuration",)),
+    (tree(root=ROOT, leaf=LEAF + ", entryPoints: [wbe]"), "leaf", "disabled",
+     ("non-root router cannot have Entrypoints configuration", 'entryPoint "wbe" doesn\'t exist')),
+    (tree(root=ROOT, leaf=LEAF + ", priority: 9223372036854774808"), "leaf", "enabled", ()),
     (tree(root=ROOT + ", service: noop@internal", leaf=LEAF), "root", "disabled",
      ("router has both a service and is referenced as a parent by other routers",)),
     (tree(root=ROOT, a="rule: 'Path(`/a`)', parentRefs: [root, b]", b="rule: 'Path(`/b`)', parentRefs: [a]"),
@@ -107,6 +110,22 @@ def test_routers_below_routers(text: str, name: str, status: str, errors: tuple[
     _, report = compiled(text)
     info = report.routers[f"{name}@file"]
     assert (info.status, info.errors) == (status, errors)
+
+
+def test_a_root_with_a_service_besides_its_children_is_blamed_and_routes_to_them():
+    text = tree(root=ROOT + ", service: missing, entryPoints: [web, wbe]", leaf=LEAF)
+    plan, report = compiled(text)
+    assert report.routers["root@file"].status == "disabled"
+    planned = router(plan, "root@file")
+    assert (planned.service, [child.name for child in planned.children]) == ("", ["leaf@file"])
+    plan, report = compiled(text.replace("Host(`a`)", "Host(`a"))
+    assert len(report.routers["root@file"].errors) == 3
+    assert "root@file" not in {one.name for one in plan.routers}
+
+
+def test_a_child_with_entry_points_shows_them():
+    _, report = compiled(tree(root=ROOT, leaf=LEAF + ", entryPoints: [web]"))
+    assert report.routers["leaf@file"].using == ("web",)
 
 
 def test_children_are_planned_below_every_copy_of_their_parent():

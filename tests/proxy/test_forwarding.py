@@ -90,6 +90,12 @@ async def test_forwarded_for(lines: bytes, forwarded: ForwardedHeaders, expected
     assert values == expected
 
 
+async def test_what_connection_names_ends_here_even_when_middlewares_may_see_it() -> None:
+    lines = b"Connection: x-kept, X-A\r\nX-Kept: 1\r\nX-A: 2\r\nX-B: 3\r\n"
+    head = await seen(lines, entry_point=EntryPoint(forwarded_headers=ForwardedHeaders(connection=("X-Kept",))))
+    assert [line for line in head if line.startswith((b"X-Kept", b"X-A", b"X-B", b"Connection"))] == [b"X-B: 3"]
+
+
 async def test_the_host_of_the_server() -> None:
     server = Scripted(fixed())
     async with router(server) as loopback:  # for a client that names none

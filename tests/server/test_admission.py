@@ -214,7 +214,26 @@ def test_fields_that_connection_names_end_here() -> None:
     assert admitted(request, forwarded=forwarded) == 0
     kept = fields(request)
     assert "X-A" not in kept
-    assert (kept["X-Kept"], kept["X-Real-Ip"], kept["X-B"]) == ("2", "192.0.2.7", "3")
+    assert (kept["X-Real-Ip"], kept["X-B"]) == ("192.0.2.7", "3")
+    assert "X-Kept" not in kept  # for servers; who asks gets it
+    assert (request.headers.get(b"x-kept"), request.headers.get(b"connection")) == (b"2", b"X-Kept")
+
+
+@pytest.mark.parametrize(
+    ("options", "upgrade", "seen"),
+    [
+        ([], None, None),
+        ([b"x-a"], None, None),
+        ([], b"websocket", b"Upgrade"),
+        ([b"x-a", b"x-kept"], b"websocket", b"X-Kept,Upgrade"),
+    ],
+)
+def test_what_is_left_of_connection(options: list[bytes], upgrade: bytes | None, seen: bytes | None) -> None:
+    request = make_request(headers=[("connection", "x"), ("Keep-Alive", "1"), ("connection", "y")])
+    request.connection_options, request.upgrade = options, upgrade
+    assert admitted(request, forwarded=ForwardedHeaders(connection=("x-kept",))) == 0
+    assert request.headers.get_all(b"Connection") == ([] if seen is None else [seen])
+    assert request.headers.get(b"keep-alive") == b"1"
 
 
 def test_thousands_of_options_beside_thousands_of_fields() -> None:

@@ -17,6 +17,9 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
         (b"GET /\xc3\xa9", b"GET /%C3%A9"),
         (b"PURGE /\xff/../b?\xc3\xa9", b"PURGE /b?%C3%A9"),
         (b"DESCRIBE /", b"DESCRIBE /"),
+        (b"FOO http://b", b"FOO /"),
+        (b"FOO HTTP://b/c?d", b"FOO /c?d"),
+        (b"GET https://b?\xc3\xa9", b"GET /?%C3%A9"),
     ],
 )
 @pytest.mark.parametrize("behind", [b"", NEXT])
@@ -29,7 +32,8 @@ async def test_odd_requests_are_served(start: bytes, sent: bytes, behind: bytes)
             for _ in range(2 if behind else 1):
                 assert (await client.answer())[0] == 200
         assert (await client.ask(NEXT))[0] == 200
-        assert server.heads[0].startswith(sent + b" HTTP/1.1\r\nHost: a\r\n")
+        host = b"b" if b"://b" in start else b"a"
+        assert server.heads[0].startswith(sent + b" HTTP/1.1\r\nHost: " + host + b"\r\n")
         assert len(server.heads) == (5 if behind else 3)
 
 
@@ -47,6 +51,14 @@ async def test_odd_requests_with_a_body(framing: bytes) -> None:
         client = await loopback.client()
         for _ in range(2):
             assert (await client.ask(b"FOO / HTTP/1.1\r\nHost: a\r\n" + framing))[0] == 200
+
+
+async def test_an_odd_method_in_http_1_0() -> None:
+    server = Scripted(fixed())
+    async with router(server) as loopback:
+        client = await loopback.client()
+        assert (await client.ask(b"FOO /a HTTP/1.0\r\nHost: a\r\n\r\n"))[0] == 200
+        assert server.heads[0].startswith(b"FOO /a HTTP/1.1\r\nHost: a\r\n")
 
 
 HOST = b"Host: a\r\n"

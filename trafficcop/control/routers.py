@@ -46,23 +46,25 @@ class Routers:
 
     def compile(self, routers: Mapping[str, RouterEntry]) -> Iterator[RouterPlan]:
         """The plans of all routers that can serve, one for each of their entry points."""
+        roots: list[RouterEntry] = []
         for entry in routers.values():
-            if not entry.is_disabled:
-                self._check(entry)
-            elif not entry.parents and entry.config.rule:
+            if not entry.is_disabled or _is_torn(entry):
+                if self._check(entry) and not entry.parents:
+                    roots.append(entry)
+            elif entry.config.rule and (not entry.parents or entry.entry_points):
                 self._place(entry)  # the API shows where it would be
-        for entry in routers.values():
-            if not entry.parents and not entry.is_disabled:
-                yield from self._plans(entry)
+        for entry in roots:
+            yield from self._plans(entry)
 
     def _place(self, entry: RouterEntry) -> None:
-        if not entry.parents:
+        if not entry.parents or entry.entry_points:
             self._bind(entry)
         if entry.priority == 0 and (entry.parents or entry.using):
             entry.priority = len(entry.config.rule.encode())
 
-    def _check(self, entry: RouterEntry) -> None:
-        """All that is wrong is told; the API shows what stopped Traefik, which is the first of it in this order."""
+    def _check(self, entry: RouterEntry) -> bool:
+        """Whether it can serve. All that is wrong is told; the API shows what stopped Traefik, which is the first of it
+        in this order."""
         self._place(entry)
         checks = (self._check_priority, self._check_tls, self._check_service, self._check_middlewares, self._check_rule)
         errors = [error for check in checks if (error := check(entry))]
@@ -70,6 +72,7 @@ class Routers:
             entry.blame(errors[0])
         if entry.tls is not None and entry.name not in self._parsed:
             self._blame_domains(entry)
+        return not errors
 
     def _blame_domains(self, entry: RouterEntry) -> None:
         """A rule of which not even the domains can be read is a mistake twice: TLS needs them, too."""
@@ -89,7 +92,7 @@ class Routers:
             index = entry.config.entry_points.index(name)
             entry.blame(text, is_critical=False)
             self._ledger.tell(entry, text + self._ledger.suggest(name, known), "entryPoints", index)
-        if not entry.using:
+        if not entry.using and not entry.parents:
             text = "no valid entryPoint for this router"
             if entry.errors:  # told above
                 entry.blame(text)
@@ -99,7 +102,7 @@ class Routers:
             entry.using = sorted(set(entry.using))
 
     def _check_priority(self, entry: RouterEntry) -> str:
-        if entry.priority <= MAX_USER_PRIORITY or is_internal(entry.name):
+        if entry.priority <= MAX_USER_PRIORITY or is_internal(entry.name) or entry.parents:  # children cannot beat ours
             return ""
         text = f"the router priority {entry.priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
         self._ledger.tell(entry, text, "priority")
@@ -123,7 +126,7 @@ class Routers:
         return f"building router handler: building TLS config: {error}" if error else ""
 
     def _check_service(self, entry: RouterEntry) -> str:
-        name = service_of(entry)
+        name = "" if entry.children else service_of(entry)
         error = self._services.check(name) if name else ""
         if error:
             if not self._services.exists(name):
@@ -162,7 +165,7 @@ class Routers:
         return ""
 
     def _plans(self, entry: RouterEntry) -> Iterator[RouterPlan]:
-        if entry.children:
+        if entry.children and entry.using:
             error = self._check_children(entry, 1)
             if error:
                 entry.blame(f"building child routers muxer: {error}")
@@ -202,6 +205,12 @@ class Routers:
             encoded_characters=entry.encoded_characters,
             round_trip=round_trip(entry),
         )
+
+
+def _is_torn(entry: RouterEntry) -> bool:
+    """Whether all that is wrong with a root is that it has a service besides its children: it is shown as disabled, and
+    its children serve (Traefik `pkg/server/router/router.go`, `buildHTTPHandler`)."""
+    return bool(not entry.parents and entry.children and entry.config.service) and len(entry.errors) == 1
 
 
 def round_trip(entry: RouterEntry) -> float:

@@ -70,7 +70,7 @@ class FieldBlock:
         else:
             if bits & CONNECTION:
                 self.connection = self.connection + b", " + value if self.connection else value
-                if value == b"keep-alive" or value == b"close":
+                if value.lower() in (b"keep-alive", b"close"):
                     return
             elif bits & UPGRADE:
                 self.upgrade = self.upgrade + b", " + value if self.upgrade else value

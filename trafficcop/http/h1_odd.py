@@ -23,10 +23,11 @@ _COMPLAINTS = frozenset(
 # The first line as far as it has come. Garbage is refused at once: nobody waits for the end of what is no head.
 # Not compiled before it is needed: that takes as long as a whole module.
 _BEGINNING = (
-    rb"(?s)[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}(?: (?:/[^\x00-\x20\x7f]*(?: [HTP/1.]{0,8}(?:\r\n?.*)?)?)?)?"
+    rb"(?s)[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}(?: (?:[/Hh][^\x00-\x20\x7f]*(?: [HTP/10.]{0,8}(?:\r\n?.*)?)?)?)?"
 )
 # So much is looked at again with each piece that comes; what is wrong further on is found when the head is whole.
 WATCHED_SIZE = 4096
+_TARGETS = (b"/", b"http://", b"https://")
 _HIGH = re.compile(rb"[\x80-\xff]")
 
 
@@ -52,7 +53,9 @@ def read_odd(head: bytes) -> tuple[bytes, bytes]:
         request = connection.next_event()
     except h11.RemoteProtocolError as error:
         raise ProxyError(Kind.BAD_REQUEST, str(error)) from None
-    if not isinstance(request, h11.Request) or request.target[:1] != b"/" or request.method == b"CONNECT":
+    if not isinstance(request, h11.Request) or request.method == b"CONNECT":
+        raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
+    if not request.target[:8].lower().startswith(_TARGETS):
         raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
     version = escaped.rpartition(b" ")[2]
     return request.method, b"GET %b %b\r\n%b" % (request.target, version, rest)

@@ -131,7 +131,7 @@ class Admission:
         headers = request.headers
         options = request.connection_options
         if options is not None:
-            self._drop_options(headers, options)
+            self._drop_options(request, options)
         is_trusted = peer.is_trusted
         if is_trusted is None:
             is_trusted = peer.is_trusted = self._trusted.has(peer.text)
@@ -177,11 +177,28 @@ class Admission:
             if name is self._server[0] or not headers.get(name):
                 headers.set(name, value)
 
-    def _drop_options(self, headers: Headers, options: list[bytes]) -> None:
-        """Fields that Connection names end here, but for the managed ones and those the entry point keeps."""
+    def _drop_options(self, request: Request, options: list[bytes]) -> None:
+        """Fields that Connection names end here, but for the managed ones. Those that the entry point keeps, and what
+        is left of Connection itself, rules and middlewares see, and no server."""
+        headers = request.headers
         # A client may list thousands, beside thousands of fields: each is looked at once.
-        dropped = set(options) - MANAGED_NAMES - self._kept_options
-        headers.fields = [field for field in headers.fields if field[0].lower() not in dropped]
+        named = set(options) - MANAGED_NAMES
+        hop = [field for field in headers.hop or () if field[0].lower() != b"connection"]
+        left: list[bytes] = []
+        if named:
+            left = [_canonical(option) for option in options if option in self._kept_options and option in named]
+            kept = named & self._kept_options
+            hop += [field for field in headers.fields if field[0].lower() in kept]
+            headers.fields = [field for field in headers.fields if field[0].lower() not in named]
+        if request.upgrade is not None:
+            left.append(b"Upgrade")
+        if left:
+            hop.append((b"Connection", b",".join(left)))
+        headers.hop = hop or None
+
+
+def _canonical(name: bytes) -> bytes:
+    return b"-".join([part.capitalize() for part in name.split(b"-")])
 
 
 def _is_managed(name: bytes) -> bool:
