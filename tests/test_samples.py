@@ -26,7 +26,7 @@ def load(path: str) -> LoadedStatic:
 
 def check(loaded: LoadedStatic, dynamic: DynamicConfiguration) -> set[str]:
     """The names of its routers, all of which are in force."""
-    assert [str(issue) for issue in pending_warnings(loaded.static, [dynamic])] == []
+    assert [str(issue) for issue in pending_warnings(loaded.static, {"file": dynamic})] == []
     _, report = compile_plan(loaded.static, {"file": dynamic}, ())
     assert [str(issue) for issue in report.issues] == []
     objects = {**report.routers, **report.services, **report.middlewares}

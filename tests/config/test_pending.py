@@ -34,7 +34,7 @@ def test_nothing_is_said_about_defaults_and_what_acts():
     )
     dynamic = decode_dynamic({"http": {"routers": {"r": {"rule": "x", "service": "s"}}}, "tls": {}, "tcp": {}})
     assert static.issues == dynamic.issues == ()
-    assert pending_warnings(static.value, [dynamic.value, DynamicConfiguration()]) == ()
+    assert pending_warnings(static.value, {"file": dynamic.value, "rest": DynamicConfiguration()}) == ()
 
 
 def test_one_warning_for_each_line_in_use(monkeypatch):
@@ -63,7 +63,7 @@ def test_one_warning_for_each_line_in_use(monkeypatch):
         }
     )
     assert static.issues == dynamic.issues == ()
-    issues = pending_warnings(static.value, [dynamic.value])
+    issues = pending_warnings(static.value, {"file": dynamic.value})
     assert all(issue.is_warning for issue in issues)
     assert {str(issue) for issue in issues} == {
         "entryPoints.a.http3: does not act yet: HTTP/3",

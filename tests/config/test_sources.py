@@ -64,10 +64,14 @@ def test_toml_values():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a = \n", "a.toml:1:5: Invalid value"),
-        ("a = 1\na = 2\n", "a.toml:2:6: Cannot overwrite a value"),
+        ("a = \n", "a.toml:1:5: not a value: a text stands in quotes"),
+        ("a = 1\na = 2\n", "a.toml:2:6: this key, or one above it, is given already"),
         ('a = "b', "a.toml:1:7: "),
-        ("[a]\nb = 1\n[a]\n", "a.toml:3:3: Cannot declare ('a',) twice"),
+        ("[a]\nb = 1\n[a]\n", "a.toml:3:3: the table [a] is given twice"),
+        ('[a."b.c"]\n[a."b.c"]\n', "a.toml:2:9: the table [a.b.c] is given twice"),
+        ("a = {b = 1, b = 2}", "a.toml:1:18: the key 'b' is given twice"),
+        ('a = "b\n', "a.toml:1:7: a text in quotes ends on the line on which it begins"),
+        ("a: b\n", "a.toml:1:2: Expected '=' after a key"),
         ("a = 1\x00", "a.toml:1:6: a NUL character is not allowed"),
         ("a = " + "[" * 20_000, "a.toml: "),
     ],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.control.given import compiled, dynamic, router, static, told
+from trafficcop.config.document import STATIC
 from trafficcop.config.middlewares import RedirectScheme
 from trafficcop.config.sources import load_text
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
 from trafficcop.control.names import Ranks, normalise
-from trafficcop.control.places import STATIC, Places
+from trafficcop.control.places import Places
 
 ONE = "http: {routers: {r: {rule: 'Host(`a`)', service: noop@internal}}}"
 

@@ -39,6 +39,19 @@ def test_nothing_to_say(tmp_path: Path):
     assert warnings(tmp_path, routers("r: {rule: Host(`a`), service: s}")) == []
 
 
+def test_what_does_not_act_yet_and_who_is_not_asked_have_their_places(tmp_path: Path):
+    text = "providers:\n  consul: {}\n" + routers("r: {rule: Host(`a`), service: s, tls: {domains: [{main: a}]}}")
+    assert warnings(tmp_path, text) == [
+        "t.yml:5:3: providers.consul: does not act yet: the Consul provider",
+        "t.yml:5:3: providers.consul: what this provider delivers is not checked, only files are",
+        "t.yml:8:44: http.routers.r.tls.domains: does not act yet: certificates from an authority",
+    ]
+    flags = ["--entryPoints.web.address=:80", "--entryPoints.web.http3.advertisedPort=443"]
+    assert [str(issue) for issue in validate(flags, {}).warnings] == [
+        "--entryPoints.web.http3.advertisedPort: entryPoints.web.http3: does not act yet: HTTP/3"
+    ]
+
+
 def test_a_router_behind_another(tmp_path: Path):
     text = routers("all: {rule: PathPrefix(`/`), priority: 99, service: s}", "r: {rule: Host(`a`), service: s}")
     assert warnings(tmp_path, text) == [

@@ -11,6 +11,8 @@ from trafficcop.errors import NOWHERE, Issue, Position
 T = TypeVar("T")
 Path = Sequence[str | int]
 
+STATIC = ""  # stands in the place of a provider: the source of the static configuration
+
 
 def _nowhere(path: Path) -> Position:
     return NOWHERE

@@ -6,15 +6,16 @@ it is for. Delete the line when the option acts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from trafficcop.config.document import STATIC, Path
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.sections import path_text
 from trafficcop.config.shape import options_by_key
 from trafficcop.config.static import StaticConfiguration
-from trafficcop.errors import Issue
+from trafficcop.errors import NOWHERE, Issue, Position
 
 PENDING_STATIC: dict[str, str] = {
     "accessLog.dualOutput": "export of access logs",
@@ -71,21 +72,37 @@ PENDING_DYNAMIC: dict[str, str] = {
 }
 
 
-def pending_warnings(static: StaticConfiguration, dynamic: Iterable[DynamicConfiguration]) -> tuple[Issue, ...]:
-    """One warning for each line of the table that is in use: its first use, and how many more there are."""
-    configurations = list(dynamic)
-    found = _warnings(PENDING_STATIC, [static], StaticConfiguration)
-    return (*found, *_warnings(PENDING_DYNAMIC, configurations, DynamicConfiguration))
+Where = Callable[[str, Path], Position]  # of a provider (or STATIC) and an option: its place
 
 
-def _warnings(table: dict[str, str], roots: list[Any], section: type[Any]) -> Iterator[Issue]:
+def _nowhere(provider: str, path: Path) -> Position:
+    return NOWHERE
+
+
+def pending_warnings(
+    static: StaticConfiguration, dynamic: Mapping[str, DynamicConfiguration], where: Where = _nowhere
+) -> tuple[Issue, ...]:
+    """One warning for each line of the table that is in use: its first use, and how many more there are.
+
+    `dynamic`: the configurations by provider.
+    """
+    found = _warnings(PENDING_STATIC, {STATIC: static}, StaticConfiguration(), where)
+    return (*found, *_warnings(PENDING_DYNAMIC, dynamic, DynamicConfiguration(), where))
+
+
+def _warnings(table: dict[str, str], roots: Mapping[str, object], defaults: object, where: Where) -> Iterator[Issue]:
     tree = _tree(table)
-    uses: dict[str, list[tuple[str | int, ...]]] = {}
-    for root in roots:
-        _collect(tree, root, section(), (), uses)
-    for pattern, paths in uses.items():
-        more = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
-        yield Issue(f"does not act yet: {table[pattern]}{more}", path_text(paths[0]), is_warning=True)
+    uses: dict[str, list[tuple[str, Path]]] = {}
+    for provider, root in roots.items():
+        found: dict[str, list[Path]] = {}
+        _collect(tree, root, defaults, (), found)
+        for pattern, paths in found.items():
+            uses.setdefault(pattern, []).extend((provider, path) for path in paths)
+    for pattern, places in uses.items():
+        provider, path = places[0]
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        text = f"does not act yet: {table[pattern]}{more}"
+        yield Issue(text, path_text(path), where(provider, path), is_warning=True)
 
 
 @dataclass(slots=True)
@@ -107,7 +124,7 @@ def _tree(table: dict[str, str]) -> _Branch:
 
 
 def _collect(
-    branch: _Branch, value: Any, default: Any, path: tuple[str | int, ...], uses: dict[str, list[tuple[str | int, ...]]]
+    branch: _Branch, value: Any, default: Any, path: tuple[str | int, ...], uses: dict[str, list[Path]]
 ) -> None:
     if branch.pattern:
         if value != default:

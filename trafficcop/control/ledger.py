@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-from trafficcop.config.document import Path
-from trafficcop.control.places import STATIC, Places
+from trafficcop.config.document import STATIC, Path
+from trafficcop.control.places import Places
 from trafficcop.errors import Issue
 from trafficcop.plan.report import Status
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvloop
 
+from trafficcop.config.document import STATIC
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.control.channel import Channel
 from trafficcop.control.checks.health import HealthChecks
@@ -27,7 +28,7 @@ from trafficcop.control.given_files import GivenFiles
 from trafficcop.control.launch import Launch
 from trafficcop.control.names import qualify
 from trafficcop.control.pairs import PairBook
-from trafficcop.control.places import STATIC, Places
+from trafficcop.control.places import Places
 from trafficcop.control.providers import Provider, build_providers
 from trafficcop.control.rule_book import RuleBook
 from trafficcop.control.stapling import Stapling
@@ -142,10 +143,8 @@ class Control:
     ) -> None:
         """What was given may be the same as before: files that it names are read again."""
         told = [qualified(issue, provider) for provider, found in issues.items() for issue in found]
-        static, before = self._launch.static, self.state.plan
-        compiled, report = compile(
-            static, configurations, told, self._places(), self._rules, self._pairs, self._generate
-        )
+        static, before, places = self._launch.static, self.state.plan, self._places()
+        compiled, report = compile(static, configurations, told, places, self._rules, self._pairs, self._generate)
         self._files.follow(self._pairs.files)
         if self._stapling is not None:
             self._stapling.follow((*compiled.certificates, *filter(None, (compiled.tls.default,))))
@@ -153,7 +152,7 @@ class Control:
         is_news = not before.version or plan != before
         if is_news:
             plan = replace(compiled, version=before.version + 1)
-        self._tell([*report.issues, *startup_warnings(static, configurations.values())])
+        self._tell([*report.issues, *startup_warnings(static, configurations, places)])
         self.state.publish(plan, report, configurations, issues)
         if is_news:
             self._channel.push(plan)

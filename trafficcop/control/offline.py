@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from trafficcop.config.document import STATIC
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.static_sources import LoadedStatic, load_static
 from trafficcop.control.compile import Compilation, begin
 from trafficcop.control.file_places import FilePlaces
 from trafficcop.control.pairs import PairBook
-from trafficcop.control.places import STATIC, Places
+from trafficcop.control.places import Locate, Places
 from trafficcop.control.rule_book import RuleBook
-from trafficcop.errors import Issue
+from trafficcop.errors import NOWHERE, Issue
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
 from trafficcop.providers.file import FileProvider
@@ -52,10 +53,12 @@ def _file_provider(
     options = loaded.static.providers.file
     one_file = loaded.config_file or "" if loaded.dynamic_document is not None else ""
     if options is not None and not (options.filename or options.directory):
-        issues.append(Issue("neither filename nor directory is set", "providers.file"))
+        position = NOWHERE if loaded.document is None else loaded.document.locate(("providers", "file"))
+        issues.append(Issue("neither filename nor directory is set", "providers.file", position))
         options = None
-    static_places = FilePlaces(None, environ, loaded.config_file or "")
+    given = loaded.document
+    locators: dict[str, Locate] = {} if given is None else {STATIC: given.locate}
     if options is None and not one_file:
-        return None, Places({STATIC: static_places})
+        return None, Places(locators)
     provider = FileProvider(options, environ=environ, one_file=one_file)
-    return provider, Places({provider.name: FilePlaces(options, environ, one_file), STATIC: static_places})
+    return provider, Places({**locators, provider.name: FilePlaces(options, environ, one_file)})

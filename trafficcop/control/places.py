@@ -12,8 +12,6 @@ from trafficcop.errors import NOWHERE, Position
 
 Locate = Callable[[KeyPath], Position]
 
-STATIC = ""  # stands in the place of a provider: the file of the static configuration
-
 
 @dataclass(frozen=True, slots=True)
 class Places:

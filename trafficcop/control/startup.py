@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.pending import pending_warnings
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.control.entry_point_models import is_udp
+from trafficcop.control.places import Places
 from trafficcop.errors import Issue
 
 
 def startup_warnings(
-    static: StaticConfiguration, configurations: Iterable[DynamicConfiguration] = ()
+    static: StaticConfiguration, configurations: Mapping[str, DynamicConfiguration], places: Places
 ) -> Sequence[Issue]:
     """Options that do not act yet, and defaults that are worth a thought."""
-    return (*encoded_characters_notice(static), *pending_warnings(static, configurations))
+    return (*encoded_characters_notice(static), *pending_warnings(static, configurations, places.key))
 
 
 def encoded_characters_notice(static: StaticConfiguration) -> tuple[Issue, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from trafficcop.config.document import STATIC
 from trafficcop.config.pending import pending_warnings
 from trafficcop.config.schema import key_of
 from trafficcop.config.static import StaticConfiguration
@@ -14,6 +15,7 @@ from trafficcop.control.books import Books
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import is_internal
 from trafficcop.control.offline import read_configuration
+from trafficcop.control.places import Places
 from trafficcop.control.verdict import Verdict
 from trafficcop.errors import Issue
 
@@ -23,7 +25,9 @@ def validate(argv: Sequence[str], environ: Mapping[str, str]) -> Verdict:
     read = read_configuration(argv, environ)
     static = read.loaded.static
     # What a start says of defaults is left out: there would be no configuration without a warning.
-    issues = [*read.issues, *pending_warnings(static, read.configurations.values()), *unchecked_providers(static)]
+    places = read.compilation.ledger.places
+    issues = [*read.issues, *pending_warnings(static, read.configurations, places.key)]
+    issues += unchecked_providers(static, places)
     issues += Audit(read.compilation, read.plan, _elsewhere(static)).issues(read.report)
     unique = sorted(dict.fromkeys(issues), key=_place)
     errors = tuple(issue for issue in unique if not issue.is_warning)
@@ -31,10 +35,13 @@ def validate(argv: Sequence[str], environ: Mapping[str, str]) -> Verdict:
     return Verdict(errors, warnings, _counts(static, read.compilation.books))
 
 
-def unchecked_providers(static: StaticConfiguration) -> Iterable[Issue]:
+def unchecked_providers(static: StaticConfiguration, places: Places) -> Iterable[Issue]:
     """A warning about each provider whose configuration is somewhere else, at this moment."""
     text = "what this provider delivers is not checked, only files are"
-    return [Issue(text, f"providers.{name}", is_warning=True) for name in _elsewhere(static)]
+    return [
+        Issue(text, f"providers.{name}", places.key(STATIC, ("providers", name)), is_warning=True)
+        for name in _elsewhere(static)
+    ]
 
 
 def _elsewhere(static: StaticConfiguration) -> list[str]:

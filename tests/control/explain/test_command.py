@@ -142,7 +142,7 @@ def test_flags_and_other_providers(tmp_path, capsys):
     flags = ["--entryPoints.web.address=:80", f"--providers.file.filename={dynamic}", "--providers.rest=true"]
     code, text = run("--url", "http://a/", *flags)
     assert (code, text.splitlines()[1]) == (0, "→ 418 I'm a teapot, from service noop@internal")
-    assert capsys.readouterr().err.startswith("providers.rest: what this provider delivers is not")
+    assert capsys.readouterr().err.startswith("--providers.rest: providers.rest: what this provider delivers is not")
 
 
 def test_help(shop):

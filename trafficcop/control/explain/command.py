@@ -123,7 +123,7 @@ def _tell(read: Offline) -> None:
     """What the answer cannot be trusted for: files that could not be read, and objects that were left out."""
     errors = dict.fromkeys(issue for issue in read.issues if not issue.is_warning)
     whole = [issue for issue in errors if not issue.owner]
-    for issue in (*whole[:_MOST], *unchecked_providers(read.loaded.static)):
+    for issue in (*whole[:_MOST], *unchecked_providers(read.loaded.static, read.compilation.ledger.places)):
         print(" ".join(str(issue).split("\n")), file=sys.stderr)
     left = len(errors) - len(whole[:_MOST])
     if left:
