@@ -122,7 +122,10 @@ def test_validate_tells_everything_at_once(tmp_path: Path):
         "d.yml:12:7: tls.certificates[0].certFile: there is no file /nonexistent/a.crt",
         "d.yml:13:7: tls.certificates[0].keyFile: there is no file /nonexistent/a.key",
     ]
-    assert "warning: t.yml:4:3: providers.docker: what this provider delivers is not checked, only files are" in done.stderr
+    assert (
+        "warning: t.yml:4:3: providers.docker: what this provider delivers is not checked, only files are"
+        in done.stderr
+    )
     assert done.stdout.startswith("1 entry point, 1 router, 0 services, 1 middleware: 7 errors, ")
 
 
@@ -149,7 +152,7 @@ BAD = [
      ":2:21: tcp.routers.t.rule: invalid rule"),
     (HEAD + "udp: {routers: {u: {service: x}}, services: {x: {loadBalancer: {servers: []}}}}\n",
      ":2:17: udp.routers.u: no valid entryPoint"),
-    (HEAD + "tls: {options: {o: {minVersion: VersionTLS99}}}\n", ":2:21: tls.options.o.minVersion: invalid TLS"),
+    (HEAD + "tls: {options: {o: {cipherSuites: [TLS_NONE]}}}\n", ":2:21: tls.options.o.cipherSuites"),
 ]  # fmt: skip
 
 

@@ -160,7 +160,7 @@ tls:
   options:
     mutual: {clientAuth: {clientAuthType: RequireAnyClientCert}}
     alpn: {alpnProtocols: [smtp]}
-    bad: {minVersion: VersionTLS99}
+    bad: {cipherSuites: [TLS_NONE]}
     strict: {sniStrict: true}
 CERTIFICATES"""
 
