@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Final
 
-IPV6 = 1 << 128
-UNKNOWN = 1 << 130  # what is no address at all; it is in no range
+IPV6: Final = 1 << 128
+UNKNOWN: Final = 1 << 130  # what is no address at all; it is in no range
 
-_PREFIX_LENGTH = re.compile(r"/[0-9]{1,3}\Z", re.ASCII)
+_PREFIX_LENGTH: Final = re.compile(r"/[0-9]{1,3}\Z", re.ASCII)
 
 Range = tuple[int, int]  # mask and network: an address is in it if `address & mask == network`
 

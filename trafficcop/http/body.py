@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.drive import Wakeup
 from trafficcop.http.headers import Field
 
 # A body that holds more than this asks its source to pause; below the low mark it asks for more.
-HIGH_WATER = 256 * 1024
-LOW_WATER = 64 * 1024
+HIGH_WATER: Final = 256 * 1024
+LOW_WATER: Final = 64 * 1024
 
 
 class Source(Protocol):
@@ -179,7 +179,7 @@ class Stream(Body):
             self._source.abandon_body()
 
 
-EMPTY = Bytes(b"")
+EMPTY: Final = Bytes(b"")
 
 
 def received_of(body: Body) -> int:

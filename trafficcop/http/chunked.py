@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trafficcop.http.headers import FRAMING, HOP, HOST, Field, learn
 
 # A size with its extensions, or a trailer: nobody needs a longer one.
-LINE_LIMIT = 16 * 1024
+LINE_LIMIT: Final = 16 * 1024
 
-_SIZE = re.compile(rb"0*([0-9A-Fa-f]{1,15})(;[\t\x20-\x7e\x80-\xff]+)?\r\n")
-_SIZE_BEGUN = re.compile(rb"[0-9A-Fa-f]*(;[\t\x20-\x7e\x80-\xff]*)?\r?")
-_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n")
+_SIZE: Final = re.compile(rb"0*([0-9A-Fa-f]{1,15})(;[\t\x20-\x7e\x80-\xff]+)?\r\n")
+_SIZE_BEGUN: Final = re.compile(rb"[0-9A-Fa-f]*(;[\t\x20-\x7e\x80-\xff]*)?\r?")
+_TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n")
 
 
 class MalformedChunk(Exception):

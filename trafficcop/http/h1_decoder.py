@@ -9,7 +9,7 @@ they need no parser.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -20,9 +20,9 @@ from trafficcop.http.h1_fields import NO_FIELDS, FieldBlock
 from trafficcop.http.headers import TRANSFER_ENCODING
 
 # Go's server allows this much above maxHeaderBytes before it answers 431 (net/http `initialReadLimitSize`).
-HEADER_SLACK = 4096
+HEADER_SLACK: Final = 4096
 
-_EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+_EMPTY_LINE: Final = re.compile(rb"\r?\n\r?\n")
 
 
 class _Nowhere:
@@ -34,7 +34,7 @@ class _Nowhere:
     def abandon_body(self) -> None: ...
 
 
-_NOWHERE = _Nowhere()
+_NOWHERE: Final = _Nowhere()
 
 
 class _ReadAgain(Exception):
@@ -279,4 +279,4 @@ class Unheard:
     """Nobody listens to the parser: it only judges."""
 
 
-UNHEARD = Unheard()
+UNHEARD: Final = Unheard()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from trafficcop.http.body import EMPTY
 from trafficcop.http.headers import DATE, Field, Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-CLOSE = b"Connection: close\r\n"
-KEEP_ALIVE = b"Connection: keep-alive\r\n"
-LAST_CHUNK = b"0\r\n\r\n"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+CHUNKED: Final = b"Transfer-Encoding: chunked\r\n"
+CLOSE: Final = b"Connection: close\r\n"
+KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
 
 # 499 is nobody's standard: Traefik has it from nginx.
-_REASONS = STATUS_TEXT | {499: b"Client Closed Request"}
-_STATUS_LINES: dict[int, bytes] = {}
+_REASONS: Final = STATUS_TEXT | {499: b"Client Closed Request"}
+_STATUS_LINES: Final[dict[int, bytes]] = {}
 
 
 def reason_of(status: int) -> bytes:

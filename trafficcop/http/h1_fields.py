@@ -6,6 +6,8 @@ line is remembered by its bytes, for all connections of the process, and a head 
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.headers import (
     CONNECTION,
     CONTENT_LENGTH,
@@ -23,8 +25,8 @@ from trafficcop.http.headers import (
 )
 
 # Others choose what is remembered, so it is little: at most 1 MiB of heads, and the same again of what they say.
-_KNOWN_LIMIT = 512
-_KNOWN_SIZE = 2048
+_KNOWN_LIMIT: Final = 512
+_KNOWN_SIZE: Final = 2048
 
 
 class FieldBlock:
@@ -83,7 +85,7 @@ class FieldBlock:
 
 _known: dict[bytes, FieldBlock] = {}
 
-NO_FIELDS = FieldBlock([b""])
+NO_FIELDS: Final = FieldBlock([b""])
 
 
 def read_fields(raw: bytes) -> FieldBlock:

@@ -8,14 +8,16 @@ a look and a number.
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.body import EMPTY, Bytes
 from trafficcop.http.h1_fields import FieldBlock
 from trafficcop.http.headers import EXPECT, FRAMING, TRANSFER_ENCODING, UPGRADE, Field, Headers
 from trafficcop.http.messages import Request, Response
 
 # Others choose what is remembered, so it is little: at most 1 MiB of heads.
-_LIMIT = 512
-_SIZE = 2048
+_LIMIT: Final = 512
+_SIZE: Final = 2048
 
 
 class KnownRequest:

@@ -7,11 +7,12 @@ any other request.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trafficcop.errors import Kind, ProxyError
 
 # What llhttp says to such a request; and to some that h11 refuses as well.
-_COMPLAINTS = frozenset(
+_COMPLAINTS: Final = frozenset(
     (
         "Invalid method encountered",
         "Expected space after method",
@@ -22,13 +23,13 @@ _COMPLAINTS = frozenset(
 )
 # The first line as far as it has come. Garbage is refused at once: nobody waits for the end of what is no head.
 # Not compiled before it is needed: that takes as long as a whole module.
-_BEGINNING = (
+_BEGINNING: Final = (
     rb"(?s)[\r\n]*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}(?: (?:[/Hh][^\x00-\x20\x7f]*(?: [HTP/10.]{0,8}(?:\r\n?.*)?)?)?)?"
 )
 # So much is looked at again with each piece that comes; what is wrong further on is found when the head is whole.
-WATCHED_SIZE = 4096
-_TARGETS = (b"/", b"http://", b"https://")
-_HIGH = re.compile(rb"[\x80-\xff]")
+WATCHED_SIZE: Final = 4096
+_TARGETS: Final = (b"/", b"http://", b"https://")
+_HIGH: Final = re.compile(rb"[\x80-\xff]")
 
 
 def is_odd(complaint: str, head: bytes) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.h1_fields import FieldBlock
 from trafficcop.http.headers import CONNECTION, EXPECT, TRANSFER_ENCODING, is_option
 from trafficcop.http.messages import Request
 
-_REQUEST_LINE = re.compile(rb"[^ ]+ [^ ]+ HTTP/\d\.\d\r?")
+_REQUEST_LINE: Final = re.compile(rb"[^ ]+ [^ ]+ HTTP/\d\.\d\r?")
 
 
 def refusal(text: str) -> ProxyError:

@@ -7,10 +7,11 @@ beside chunks (§6.1); Traefik's `net/http` does the same. Requests are never re
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trafficcop.errors import Kind, ProxyError
 
-_COMPLAINTS = frozenset(
+_COMPLAINTS: Final = frozenset(
     (
         "Unexpected whitespace after header value",
         "Invalid header value char",  # also: a line that is empty and goes on in the next
@@ -21,8 +22,8 @@ _COMPLAINTS = frozenset(
     )
 )
 # From where a blank begins, never from within: a value may hold many.
-_FOLD = re.compile(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]+)+")
-_LINE_BREAK = re.compile(rb"\r?\n")
+_FOLD: Final = re.compile(rb"(?<![ \t])[ \t]*+(?:\r?\n[ \t]+)+")
+_LINE_BREAK: Final = re.compile(rb"\r?\n")
 
 
 def is_repairable(complaint: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import httptools
 
@@ -16,7 +16,7 @@ from trafficcop.http.h1_repair import is_repairable, repaired
 from trafficcop.http.headers import CONNECTION, FRAMING, Field, Headers, is_option
 from trafficcop.http.messages import Response
 
-_LINE_BREAK = re.compile(rb"\r?\n")
+_LINE_BREAK: Final = re.compile(rb"\r?\n")
 
 
 class ResponseDecoder(Decoder):

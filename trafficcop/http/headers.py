@@ -7,25 +7,26 @@ message is forwarded without looking at each name again (RFC 9110 §7.6.1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 Field = tuple[bytes, bytes]
 
 # What a field is to a proxy. Values are bits, so that one lookup answers every question about a name.
-PLAIN = 0
-HOP = 1  # RFC 9110 §7.6.1: never forwarded; kept apart in `Headers.hop`
-FRAMING = 2  # Content-Length, Transfer-Encoding
-HOST = 4
-EXPECT = 8
-MANAGED = 16  # X-Forwarded-*, X-Real-Ip: the entry point decides whether the client may set them
-UNDERSCORE = 32  # the name has a "_": underscoreHeadersStrategy
-DATE = 64
-CONNECTION = 128
-UPGRADE = 256
-TRANSFER_ENCODING = 512
-CONTENT_LENGTH = 1024
-TE = 2048
+PLAIN: Final = 0
+HOP: Final = 1  # RFC 9110 §7.6.1: never forwarded; kept apart in `Headers.hop`
+FRAMING: Final = 2  # Content-Length, Transfer-Encoding
+HOST: Final = 4
+EXPECT: Final = 8
+MANAGED: Final = 16  # X-Forwarded-*, X-Real-Ip: the entry point decides whether the client may set them
+UNDERSCORE: Final = 32  # the name has a "_": underscoreHeadersStrategy
+DATE: Final = 64
+CONNECTION: Final = 128
+UPGRADE: Final = 256
+TRANSFER_ENCODING: Final = 512
+CONTENT_LENGTH: Final = 1024
+TE: Final = 2048
 
-_KNOWN: dict[bytes, int] = {
+_KNOWN: Final[dict[bytes, int]] = {
     b"connection": HOP | CONNECTION,
     b"proxy-connection": HOP,
     b"keep-alive": HOP,
@@ -40,18 +41,18 @@ _KNOWN: dict[bytes, int] = {
     b"expect": EXPECT,
     b"date": DATE,
 }
-_FORWARDED = (b"for", b"host", b"port", b"proto", b"server", b"uri", b"method", b"prefix")
-MANAGED_NAMES = frozenset(
+_FORWARDED: Final = (b"for", b"host", b"port", b"proto", b"server", b"uri", b"method", b"prefix")
+MANAGED_NAMES: Final = frozenset(
     [b"x-forwarded-" + suffix for suffix in (*_FORWARDED, b"tls-client-cert", b"tls-client-cert-info")] + [b"x-real-ip"]
 )
 
-UNSEEN = 4096  # a spelling that is not in the table yet
-KIND = 8192  # of a head, not of a name: it may ask for a stream of events or speak gRPC
+UNSEEN: Final = 4096  # a spelling that is not in the table yet
+KIND: Final = 8192  # of a head, not of a name: it may ask for a stream of events or speak gRPC
 
 # What the values of Accept and Content-Type hold then, as clients write them.
-_KINDS = (b"text/event-stream", b"application/grpc")
+_KINDS: Final = (b"text/event-stream", b"application/grpc")
 
-_LEARNED_LIMIT = 8192
+_LEARNED_LIMIT: Final = 8192
 _learned: dict[bytes, int] = {b"": PLAIN}
 
 
@@ -107,8 +108,8 @@ def _searchable(lines: bytes) -> bytes:
 
 
 # Blocks that come again are looked into by name. Others choose what is remembered, so it is little.
-_INDEX_LIMIT = 512
-_INDEX_SIZE = 2048
+_INDEX_LIMIT: Final = 512
+_INDEX_SIZE: Final = 2048
 _indexes: dict[bytes, dict[bytes, bytes]] = {}
 _met: set[int] = set()
 
@@ -140,7 +141,7 @@ def _first_value(lines: bytes, lower: bytes) -> bytes | None:
     return lines[start : lines.index(b"\r", start)].strip(b" \t")
 
 
-_NO_FIELDS: list[Field] = []
+_NO_FIELDS: Final[list[Field]] = []
 
 
 class Headers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.addresses import address_number
@@ -194,7 +194,7 @@ class Tunnel:
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-NOBODY = Peer("")
+NOBODY: Final = Peer("")
 
 
 class Ready:
@@ -210,8 +210,8 @@ class Ready:
         return self.response
 
 
-_TEXT: Field = (b"Content-Type", b"text/plain; charset=utf-8")
-_NOSNIFF: Field = (b"X-Content-Type-Options", b"nosniff")
+_TEXT: Final[Field] = (b"Content-Type", b"text/plain; charset=utf-8")
+_NOSNIFF: Final[Field] = (b"X-Content-Type-Options", b"nosniff")
 
 
 def text_response(status: int, text: bytes) -> Response:

@@ -7,6 +7,7 @@ additions. `telemetry/meters.py` keeps all of them and tells control what has ch
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Final
 
 from trafficcop.http.headers import KIND, Headers
 from trafficcop.http.messages import Request, Response
@@ -16,14 +17,16 @@ from trafficcop.http.messages import Request, Response
 SUM, RECEIVED, SENT, BUCKETS = 0, 1, 2, 3
 
 # Others would let clients make up any number of series (Traefik `pkg/middlewares/metrics/metrics.go`).
-METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"))
-EXTENSION_METHOD = b"EXTENSION_METHOD"
-NON_UTF8_METHOD = b"NON_UTF8_HTTP_METHOD"
+METHODS: Final = frozenset(
+    (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI")
+)
+EXTENSION_METHOD: Final = b"EXTENSION_METHOD"
+NON_UTF8_METHOD: Final = b"NON_UTF8_HTTP_METHOD"
 
 HTTP, WEBSOCKET, SSE, GRPC, GRPC_WEB = "http", "websocket", "sse", "grpc", "grpc-web"
 
 # RFC 9110 has none for a client that went away; nginx and Traefik write this.
-CLIENT_GONE = 499
+CLIENT_GONE: Final = 499
 
 Labels = tuple[bytes, str, int]  # method, protocol, code
 
@@ -130,8 +133,8 @@ def _words(value: bytes) -> list[bytes]:
     return [word.strip().lower() for word in value.split(b",")]
 
 
-_UNKNOWN = 2  # the status of gRPC for what has none
-_GRPC_STATUSES = 17
+_UNKNOWN: Final = 2  # the status of gRPC for what has none
+_GRPC_STATUSES: Final = 17
 
 
 def grpc_code(response: Response | None) -> int:

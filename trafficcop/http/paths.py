@@ -8,15 +8,16 @@ that is cut short or not hexadecimal: the request is malformed. Traefik does thi
 from __future__ import annotations
 
 import re
+from typing import Final
 
-_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-_RESERVED = b":/?#[]@!$&'()*+,;="  # RFC 3986 §2.2
+_UNRESERVED: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+_RESERVED: Final = b":/?#[]@!$&'()*+,;="  # RFC 3986 §2.2
 # What may stand in a path unescaped: pchar and "/" (RFC 3986 §3.3), and brackets, which Go lets through.
-PLAIN = _UNRESERVED + b"/:@!$&'()*+,;=[]"
+PLAIN: Final = _UNRESERVED + b"/:@!$&'()*+,;=[]"
 
-_ESCAPE = re.compile(rb"%(..)?", re.DOTALL)
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ODD = re.compile(rb"%..|[^%]", re.DOTALL)
+_ESCAPE: Final = re.compile(rb"%(..)?", re.DOTALL)
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ODD: Final = re.compile(rb"%..|[^%]", re.DOTALL)
 
 
 def _normal_form(octet: int, escape: bytes) -> bytes:
@@ -37,7 +38,7 @@ def _spellings(octet: int) -> set[bytes]:
 _NORMAL = {escape: _normal_form(octet, escape) for octet in range(256) for escape in _spellings(octet)}
 _NORMAL |= {bytes([octet]): b"%%%02X" % octet for octet in range(256) if octet not in PLAIN and octet != 0x25}
 _NORMAL |= {bytes([octet]): bytes([octet]) for octet in PLAIN}
-_ROUTING = {escape: _routing_form(octet, escape) for octet in range(256) for escape in _spellings(octet)}
+_ROUTING: Final = {escape: _routing_form(octet, escape) for octet in range(256) for escape in _spellings(octet)}
 
 
 def normalize(raw_path: bytes) -> bytes | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from typing import IO
+from typing import IO, Final
 
 from trafficcop.http.body import Body, Bytes
 
 # Bytes read or written at a time: into the page cache of the kernel, which costs microseconds, so no thread is asked.
-_PIECE = 64 * 1024
+_PIECE: Final = 64 * 1024
 
 
 class Spool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
-STATUS_TEXT: dict[int, bytes] = {
+STATUS_TEXT: Final[dict[int, bytes]] = {
     100: b"Continue",
     101: b"Switching Protocols",
     102: b"Processing",
@@ -70,8 +71,8 @@ STATUS_TEXT: dict[int, bytes] = {
     511: b"Network Authentication Required",
 }
 
-_NUMBER = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
-_HIGHEST = 999  # RFC 9110 §15: three digits
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
+_HIGHEST: Final = 999  # RFC 9110 §15: three digits
 
 
 def status_set(texts: Iterable[str]) -> frozenset[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from trafficcop.config.middlewares import ForwardAuth as Configuration
@@ -12,10 +13,16 @@ from trafficcop.http.messages import Peer, Request
 from trafficcop.middleware.redirects import location_of, request_uri
 
 # Nobody: the router asks for itself, so that no X-Forwarded-For is added on the way.
-_ROUTER = Peer("")
+_ROUTER: Final = Peer("")
 _ROUTER.forwarded_for = b""
 
-_TOLD = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-method", b"x-forwarded-host", b"x-forwarded-uri")
+_TOLD: Final = (
+    b"x-forwarded-for",
+    b"x-forwarded-proto",
+    b"x-forwarded-method",
+    b"x-forwarded-host",
+    b"x-forwarded-uri",
+)
 
 
 class AuthRequests:

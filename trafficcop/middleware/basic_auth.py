@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.config.middlewares import BasicAuth as Configuration
 from trafficcop.http.body import Bytes
@@ -17,7 +18,7 @@ from trafficcop.middleware.fields import is_field_name
 
 # Verified credentials that are remembered: a bcrypt hash costs 50 ms by design, a client sends it with every request.
 _REMEMBERED = 1024
-_LONGEST = 1024
+_LONGEST: Final = 1024
 
 
 class BasicAuth:

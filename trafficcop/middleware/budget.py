@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 # Retries that a worker may make before it has seen enough requests, and that it may save up in quiet times.
-RESERVE = 10
-_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*%").fullmatch
-_WHOLE = 1_000_000  # of a retry; a request brings `percent` hundredths of it
+RESERVE: Final = 10
+_PERCENT: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*%").fullmatch
+_WHOLE: Final = 1_000_000  # of a retry; a request brings `percent` hundredths of it
 
 
 class Budget:

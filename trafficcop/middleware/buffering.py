@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from trafficcop.config.middlewares import Buffering as Configuration
 from trafficcop.errors import ProxyError, Side
@@ -15,8 +16,8 @@ from trafficcop.http.status import STATUS_TEXT
 from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
 
-_MEMORY = 1048576
-_MOST_RETRIES = 10
+_MEMORY: Final = 1048576
+_MOST_RETRIES: Final = 10
 
 
 class Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import monotonic_ns
+from typing import Final
 
 from trafficcop.config.middlewares import CircuitBreaker as Configuration
 from trafficcop.errors import ProxyError
@@ -15,7 +16,7 @@ from trafficcop.http.watched import watch
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.store.breaker import NETWORK_RANGES, Gate, Metrics, Terms
 
-_DEFAULTS = Configuration()
+_DEFAULTS: Final = Configuration()
 
 
 class CircuitBreaker:

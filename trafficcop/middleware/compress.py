@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from trafficcop.config.middlewares import Compress as Configuration
 from trafficcop.errors import ProxyError
@@ -19,11 +19,11 @@ from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.media_types import media_type
 from trafficcop.middleware.sniff import SNIFFED, detect
 
-_SMALLEST = 1024
+_SMALLEST: Final = 1024
 _REMEMBERED = 1024  # values of Accept-Encoding and of Content-Type; clients and servers choose them
-_IDENTITY = "identity"
-_VARY = (b"Vary", b"Accept-Encoding")
-_GRPC = "application/grpc"
+_IDENTITY: Final = "identity"
+_VARY: Final = (b"Vary", b"Accept-Encoding")
+_GRPC: Final = "application/grpc"
 
 
 class Negotiation:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from trafficcop.http.body import Body, Bytes
 from trafficcop.middleware.compress_codings import Coding
 
 # What is compressed in one go; other connections have their turn before the next piece.
-PIECE = 64 * 1024
+PIECE: Final = 64 * 1024
 
 
 def compressed(first: bytes, body: Body, is_whole: bool, coding: Coding) -> Body:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Final
 
 import bcrypt
 
@@ -17,9 +18,9 @@ from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
-_BCRYPT = (b"$2a$", b"$2b$", b"$2x$", b"$2y$")
-_BCRYPT_LIMIT = 72  # what bcrypt looks at; more is ignored, as everywhere else
-_ALPHABET = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BCRYPT: Final = (b"$2a$", b"$2b$", b"$2x$", b"$2y$")
+_BCRYPT_LIMIT: Final = 72  # what bcrypt looks at; more is ignored, as everywhere else
+_ALPHABET: Final = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 def load_users(file_name: str, users: tuple[str, ...], parse: Callable[[str], tuple[str, str]]) -> dict[bytes, bytes]:

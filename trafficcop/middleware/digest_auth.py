@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.config.middlewares import DigestAuth as Configuration
 from trafficcop.http.body import Bytes
@@ -21,10 +22,10 @@ from trafficcop.middleware.paths import unescape
 from trafficcop.store.interface import Numbers
 
 # A name is looked for where one begins, and never again within it: it may be as long as a head.
-_PARAMETER = re.compile(rb'(?<![\w-])([\w-]++)\s*+=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))').findall
-_QUOTED_PAIR = re.compile(rb"\\(.)")
+_PARAMETER: Final = re.compile(rb'(?<![\w-])([\w-]++)\s*+=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,"]+))').findall
+_QUOTED_PAIR: Final = re.compile(rb"\\(.)")
 _NONCE_SECONDS = 3600
-_MAC = 16
+_MAC: Final = 16
 
 
 class Nonces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, quote_from_bytes
 
 from trafficcop.config.middlewares import ErrorPage as Configuration
@@ -19,12 +19,12 @@ from trafficcop.http.replay import discard
 from trafficcop.http.status import STATUS_TEXT, status_set
 from trafficcop.middleware.context import MiddlewareContext
 
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|[\x00-\x1f\x7f]").search
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})|[\x00-\x1f\x7f]").search
 # What stays as it is in a path that is written down in a configuration (RFC 3986 §3.3) and may be escaped already.
-_PATH_BYTES = "/%!$&'()*+,;=:@"
+_PATH_BYTES: Final = "/%!$&'()*+,;=:@"
 
 # Nobody: the page is asked for by the router itself, so that no X-Forwarded-For is added.
-_ROUTER = Peer("")
+_ROUTER: Final = Peer("")
 _ROUTER.forwarded_for = b""
 
 

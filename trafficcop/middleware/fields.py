@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import operator
 import re
+from typing import Final
 
 from trafficcop.http.headers import DATE, HOP, Field, Headers, learn
 
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+").fullmatch
-_BREAKS = re.compile(rb"[\r\n]+")
-_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+").fullmatch
+_BREAKS: Final = re.compile(rb"[\r\n]+")
+_CONTROLS: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
 def is_field_name(name: str) -> bool:
@@ -36,8 +37,8 @@ def field_value(value: str) -> bytes:
 
 
 # The same client sends the same fields again: what becomes of them is remembered, for so many of them and not longer.
-_KNOWN_LIMIT = 64
-_KNOWN_SIZE = 2048
+_KNOWN_LIMIT: Final = 64
+_KNOWN_SIZE: Final = 2048
 
 
 class FieldEdit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 from urllib.parse import urljoin
 
 from trafficcop.config.middlewares import ForwardAuth as Configuration
@@ -25,7 +26,7 @@ from trafficcop.tls.client import DEFAULT_TRUST, trust_of
 _log = get_logger(__name__)
 
 ANSWER_SECONDS = 30.0
-_MEMORY = 1048576  # of a body that is told, too; what is longer goes to a file
+_MEMORY: Final = 1048576  # of a body that is told, too; what is longer goes to a file
 
 
 class Granted:

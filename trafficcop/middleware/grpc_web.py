@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.config.middlewares import GRPCWeb as Configuration
 from trafficcop.errors import Kind, ProxyError, Side
@@ -18,11 +19,11 @@ from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import field_name
 
-_GRPC = b"application/grpc"
-_WEB = b"application/grpc-web"
-_TEXT = b"application/grpc-web-text"
-_METHODS = (b"GET", b"POST", b"HEAD")
-_VARY: list[Field] = [
+_GRPC: Final = b"application/grpc"
+_WEB: Final = b"application/grpc-web"
+_TEXT: Final = b"application/grpc-web-text"
+_METHODS: Final = (b"GET", b"POST", b"HEAD")
+_VARY: Final[list[Field]] = [
     (b"Vary", b"Origin"),
     (b"Vary", b"Access-Control-Request-Method"),
     (b"Vary", b"Access-Control-Request-Headers"),

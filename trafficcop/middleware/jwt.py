@@ -9,7 +9,7 @@ import math
 import os
 import time
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import jwt
@@ -24,16 +24,16 @@ from trafficcop.middleware.fields import field_name, is_field_name, is_field_val
 from trafficcop.middleware.tokens import Key, KeySet, NoKeys, public_key, secret_key
 
 _REMEMBERED = 1024
-_LONGEST_TOKEN = 16384
-_LONGEST_KEY = 2048
-_KNOWN = frozenset(("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")) | {
+_LONGEST_TOKEN: Final = 16384
+_LONGEST_KEY: Final = 2048
+_KNOWN: Final = frozenset(("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512")) | {
     "ES256",
     "ES384",
     "ES512",
     "EdDSA",
 }
 # What went wrong, in words that a client may see.
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (jwt.ExpiredSignatureError, "the token has expired"),
     (jwt.ImmatureSignatureError, "the token is not valid yet"),
     (jwt.InvalidIssuedAtError, "the token was issued in the future"),

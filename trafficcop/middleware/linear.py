@@ -9,8 +9,9 @@ an expression means is read here, not by Python, whose syntax is another one.
 from __future__ import annotations
 
 import re
+from typing import Final
 
-_PIECE = re.compile(
+_PIECE: Final = re.compile(
     r"""
     (?:(?P<open>\() (?![?*+{]) | (?P<close>\))
       | (?: (?P<any>\.)
@@ -22,11 +23,11 @@ _PIECE = re.compile(
     """,
     re.VERBOSE,
 ).match
-_RANGE = re.compile(r"(.)-(.)|(.)").finditer
-_OTHERS = 128  # stands for all bytes beyond ASCII, which only "." and classes that exclude others have
-_ALL = frozenset(range(_OTHERS + 1))
-_DIGITS = frozenset(b"0123456789")
-_WORD = _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
+_RANGE: Final = re.compile(r"(.)-(.)|(.)").finditer
+_OTHERS: Final = 128  # stands for all bytes beyond ASCII, which only "." and classes that exclude others have
+_ALL: Final = frozenset(range(_OTHERS + 1))
+_DIGITS: Final = frozenset(b"0123456789")
+_WORD: Final = _DIGITS | frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 
 
 def linear(expression: str) -> re.Pattern[bytes] | None:

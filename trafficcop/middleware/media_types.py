@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_TYPE = re.compile(rf"({_WORD})?(/)?({_WORD})?(.*)", re.DOTALL)
-_PARAMETERS = re.compile(rf'(?:\s*;\s*{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\\r\n]|\\.)*"))*\s*(?:;\s*)?', re.DOTALL)
+_WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_TYPE: Final = re.compile(rf"({_WORD})?(/)?({_WORD})?(.*)", re.DOTALL)
+_PARAMETERS: Final = re.compile(rf'(?:\s*;\s*{_WORD}\s*=\s*(?:{_WORD}|"(?:[^"\\\r\n]|\\.)*"))*\s*(?:;\s*)?', re.DOTALL)
 
 
 def media_type(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus
 
 from trafficcop.config.middlewares import (
@@ -20,11 +20,11 @@ from trafficcop.middleware.fields import FieldEdit
 if TYPE_CHECKING:
     from cryptography import x509
 
-_PEM = b"X-Forwarded-Tls-Client-Cert"
-_INFO = b"X-Forwarded-Tls-Client-Cert-Info"
-_DOMAIN_COMPONENT = "0.9.2342.19200300.100.1.25"
+_PEM: Final = b"X-Forwarded-Tls-Client-Cert"
+_INFO: Final = b"X-Forwarded-Tls-Client-Cert-Info"
+_DOMAIN_COMPONENT: Final = "0.9.2342.19200300.100.1.25"
 # The parts of a name in the order in which they are written: the option, the label, the OID.
-_PARTS = (
+_PARTS: Final = (
     ("domain_component", "DC", _DOMAIN_COMPONENT),
     ("country", "C", "2.5.4.6"),
     ("province", "ST", "2.5.4.8"),
@@ -34,7 +34,7 @@ _PARTS = (
     ("serial_number", "SN", "2.5.4.5"),
     ("common_name", "CN", "2.5.4.3"),
 )
-_SINGLE = ("SN", "CN")  # of several, the last one counts
+_SINGLE: Final = ("SN", "CN")  # of several, the last one counts
 
 
 class PassCertificate:

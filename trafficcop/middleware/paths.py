@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import re
 from posixpath import normpath
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from trafficcop.http.messages import Request, Response, text_response
 
 # What Go leaves alone when it encodes a path (net/url: shouldEscape, encodePath).
-_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,/:;=@"
-_ESCAPES = [bytes((code,)) if code in _SAFE else b"%%%02X" % code for code in range(256)]
+_SAFE: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~$&+,/:;=@"
+_ESCAPES: Final = [bytes((code,)) if code in _SAFE else b"%%%02X" % code for code in range(256)]
 # What it accepts as encoded already (net/url: validEncoded); "%" counts as good here.
-_VALID = re.compile(rb"[A-Za-z0-9\-_.~$&+,/:;=@!'()*\[\]%]*").fullmatch
-_PLAIN = _SAFE + b"!'()*[]"
+_VALID: Final = re.compile(rb"[A-Za-z0-9\-_.~$&+,/:;=@!'()*\[\]%]*").fullmatch
+_PLAIN: Final = _SAFE + b"!'()*[]"
 # One byte is looked for as a number, more of them with `find`: `in` takes five times as long to see what is asked for.
-_PERCENT = 0x25
-_SLASH = 0x2F
+_PERCENT: Final = 0x25
+_SLASH: Final = 0x2F
 # What most paths are: the same in encoded and decoded form, and clean at first sight.
-_SEGMENT = re.escape(_PLAIN.replace(b"/", b""))
+_SEGMENT: Final = re.escape(_PLAIN.replace(b"/", b""))
 is_usual = re.compile(b"(?:/[" + re.escape(_PLAIN.translate(None, b"/.")) + b"][" + _SEGMENT + b"]*+)*+/?").fullmatch
-_OTHER = re.compile(b"[^" + re.escape(_PLAIN) + b"]").search
-_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL).search
+_OTHER: Final = re.compile(b"[^" + re.escape(_PLAIN) + b"]").search
+_BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL).search
 
 
 def unescape(raw: bytes) -> bytes:

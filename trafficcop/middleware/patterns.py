@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import re2
 
 from trafficcop.middleware.linear import linear
 
-_OPTIONS = re2.Options()
+_OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False
-_BYTES = re2.Options()
+_BYTES: Final = re2.Options()
 _BYTES.log_errors = False
 _BYTES.encoding = re2.Options.Encoding.LATIN1
-_REFERENCE = re.compile(rb"\$(?:(\$)|(\w+)|\{(\w+)\})")
+_REFERENCE: Final = re.compile(rb"\$(?:(\$)|(\w+)|\{(\w+)\})")
 
 
 Span = tuple[int, int]
-_NOWHERE: Span = (-1, -1)
-_ANYWHERE: Any = re2._Anchor.UNANCHORED
+_NOWHERE: Final[Span] = (-1, -1)
+_ANYWHERE: Final[Any] = re2._Anchor.UNANCHORED
 
 # Texts come again: what became of them is remembered, for so many of them and not longer. Clients choose them.
 _REMEMBERED = 1024
-_LONGEST = 512
+_LONGEST: Final = 512
 
 
 class Outcomes:

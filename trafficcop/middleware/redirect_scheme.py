@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.config.middlewares import RedirectScheme as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.redirects import redirection, request_uri
 
-_AUTHORITY = re.compile(rb"(\[[\w:.]+\]|[\w._-]+)?(:\d+)?(.*)", re.DOTALL).fullmatch
-_SCHEMES = {b"http": b"http", b"ws": b"http", b"https": b"https", b"wss": b"https"}
-_DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+_AUTHORITY: Final = re.compile(rb"(\[[\w:.]+\]|[\w._-]+)?(:\d+)?(.*)", re.DOTALL).fullmatch
+_SCHEMES: Final = {b"http": b"http", b"ws": b"http", b"https": b"https", b"wss": b"https"}
+_DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 class RedirectScheme:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from trafficcop.http.body import Bytes
@@ -12,14 +13,16 @@ from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.paths import encoded, is_plain, unescape
 
-_CONTROLS = re.compile(rb"[\x00-\x1f\x7f]").search
-_URL = re.compile(rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(?:#(.*))?", re.DOTALL).fullmatch
+_CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]").search
+_URL: Final = re.compile(
+    rb"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?(?:#(.*))?", re.DOTALL
+).fullmatch
 # User information, then a name, an address or a bracketed IPv6 address, then a port of digits.
-_AUTHORITY = re.compile(
+_AUTHORITY: Final = re.compile(
     rb"(?:[^\s@]*@)?(?:\[[0-9A-Fa-f:.%\w]+\]|[A-Za-z0-9\-_.~!$&'()*+,;=<>\"\x80-\xff]*)(?::[0-9]*)?"
 ).fullmatch
-_NO_ASCII = re.compile(rb"[\x80-\xff]+")
-_NO_FRAGMENT = re.compile(rb"[^!-~]+|[\"<>\\^`{|}]+")
+_NO_ASCII: Final = re.compile(rb"[\x80-\xff]+")
+_NO_FRAGMENT: Final = re.compile(rb"[^!-~]+|[\"<>\\^`{|}]+")
 
 
 def redirection(request: Request, location: bytes, *, is_permanent: bool) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from pathlib import Path
+from typing import Final
 
 from trafficcop.config.own import Respond as Configuration
 from trafficcop.http.body import Bytes
@@ -17,7 +18,7 @@ from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import field_name, field_value, is_field_name
 from trafficcop.middleware.sniff import detect
 
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection"))
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding", "connection"))
 
 
 class Respond:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from trafficcop.config.middlewares import Retry as Configuration
 from trafficcop.errors import ProxyError, Side
@@ -17,10 +18,10 @@ from trafficcop.middleware.budget import budget_of
 from trafficcop.middleware.context import MiddlewareContext
 
 # Methods whose effect may differ when they come twice: no second attempt for the sake of a status.
-_NOT_IDEMPOTENT = frozenset((b"POST", b"PATCH", b"LOCK"))
-_NONE: frozenset[int] = frozenset()
-_LONGEST_INTERVAL = 60.0
-_LONGEST_TRYING = 15 * 60.0
+_NOT_IDEMPOTENT: Final = frozenset((b"POST", b"PATCH", b"LOCK"))
+_NONE: Final[frozenset[int]] = frozenset()
+_LONGEST_INTERVAL: Final = 60.0
+_LONGEST_TRYING: Final = 15 * 60.0
 
 Chance = Callable[[], float]
 

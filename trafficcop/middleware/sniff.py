@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
-SNIFFED = 512
+SNIFFED: Final = 512
 
-_HTML = rb"<!DOCTYPE HTML|<HTML|<HEAD|<SCRIPT|<IFRAME|<H1|<DIV|<FONT|<TABLE|<A|<STYLE|<TITLE|<B|<BODY|<BR|<P|<!--"
+_HTML: Final = (
+    rb"<!DOCTYPE HTML|<HTML|<HEAD|<SCRIPT|<IFRAME|<H1|<DIV|<FONT|<TABLE|<A|<STYLE|<TITLE|<B|<BODY|<BR|<P|<!--"
+)
 
 
 def _signature(expression: bytes) -> re.Pattern[bytes]:
@@ -14,7 +17,7 @@ def _signature(expression: bytes) -> re.Pattern[bytes]:
 
 
 # In the order in which they are tried; the text of last resort comes after them.
-_SIGNATURES: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
+_SIGNATURES: Final[tuple[tuple[re.Pattern[bytes], bytes], ...]] = (
     (re.compile(rb"[\t\n\x0c\r ]*(?:" + _HTML + rb")[ >]", re.IGNORECASE), b"text/html; charset=utf-8"),
     (_signature(rb"[\t\n\x0c\r ]*<\?xml"), b"text/xml; charset=utf-8"),
     (_signature(rb"%PDF-"), b"application/pdf"),
@@ -47,7 +50,7 @@ _SIGNATURES: tuple[tuple[re.Pattern[bytes], bytes], ...] = (
     (_signature(rb"Rar!\x1A\x07(?:\x00|\x01\x00)"), b"application/x-rar-compressed"),
     (_signature(rb"\x00\x61\x73\x6D"), b"application/wasm"),
 )
-_BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]").search
+_BINARY: Final = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]").search
 
 
 def detect(data: bytes) -> bytes:

@@ -7,7 +7,7 @@ import http.client
 import json
 import urllib.request
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,12 +19,12 @@ from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
-_RSA = frozenset(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"))
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
-_RSA_BITS = 2048  # RFC 7518 §3.3
-_FETCH_SECONDS = 10.0
-_FETCH_BYTES = 1024 * 1024
-_RETRY_SECONDS = 10.0  # between two fetches that somebody's token asks for
+_RSA: Final = frozenset(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"))
+_CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_RSA_BITS: Final = 2048  # RFC 7518 §3.3
+_FETCH_SECONDS: Final = 10.0
+_FETCH_BYTES: Final = 1024 * 1024
+_RETRY_SECONDS: Final = 10.0  # between two fetches that somebody's token asks for
 
 
 class NoKeys(Exception):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from typing import Final
 
 from trafficcop.proxy.names import Names
 
-_KEEP_ALIVE_SECONDS = 30
+_KEEP_ALIVE_SECONDS: Final = 30
 DELAY_SECONDS = 0.25  # before the next address is tried beside one that does not answer (RFC 8305 §5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Final
 from urllib.parse import urlsplit
 
 from trafficcop.errors import Kind, ProxyError
@@ -14,10 +15,10 @@ from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
 
 # RFC 9110 §9.2.2, and what Go's transport sends again on a connection that turned out to be closed.
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 # Methods for which a missing body is said explicitly (RFC 9110 §8.6; net/http).
-BODY_EXPECTED = frozenset((b"POST", b"PUT", b"PATCH"))
-_FORWARDED_FOR = b"x-forwarded-for"
+BODY_EXPECTED: Final = frozenset((b"POST", b"PUT", b"PATCH"))
+_FORWARDED_FOR: Final = b"x-forwarded-for"
 
 
 class Forward:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
@@ -14,7 +15,7 @@ from trafficcop.proxy.forward import BODY_EXPECTED, IDEMPOTENT, Forward, Rest, l
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.h2_pool import Connection, StreamPool
 
-_TRAILERS = encode_literal(b"te", b"trailers", WITHOUT_INDEXING)
+_TRAILERS: Final = encode_literal(b"te", b"trailers", WITHOUT_INDEXING)
 
 
 class ForwardStreams:
@@ -92,7 +93,7 @@ class ForwardStreams:
         return head
 
 
-_MOST_ATTEMPTS = 6  # as net/http: connections may end faster than requests find them
+_MOST_ATTEMPTS: Final = 6  # as net/http: connections may end faster than requests find them
 
 
 class Resent(Answer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trafficcop.proxy.pool import Pool
 
 # Go reads heads of answers up to 10 MiB; nobody means more than 1.
-MAX_RESPONSE_HEAD = 1024 * 1024
+MAX_RESPONSE_HEAD: Final = 1024 * 1024
 # How long a server may think about "Expect: 100-continue" before the body is sent all the same (net/http).
 EXPECT_CONTINUE_SECONDS = 1.0
 

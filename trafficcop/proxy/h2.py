@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
@@ -19,8 +19,8 @@ from trafficcop.proxy.h2_stream import ClientStream
 if TYPE_CHECKING:
     from trafficcop.proxy.h2_pool import StreamPool
 
-TERMS = Terms(is_client=True)
-_ARE_YOU_THERE = b"\0trafcop"
+TERMS: Final = Terms(is_client=True)
+_ARE_YOU_THERE: Final = b"\0trafcop"
 
 
 class H2ServerConnection(asyncio.Protocol):

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import Final
 
 from trafficcop.http.deadlines import NEVER, Deadlines
 from trafficcop.telemetry.log import get_logger
@@ -20,9 +21,9 @@ Watcher = Callable[[frozenset[str]], None]
 Resolve = Callable[[str], Awaitable[list[str]]]
 
 FRESH_SECONDS = 5.0  # a dial believes an answer for so long
-REFRESH_SECONDS = 10.0  # names with connections are looked up so often, even if nobody dials
+REFRESH_SECONDS: Final = 10.0  # names with connections are looked up so often, even if nobody dials
 PATIENCE_SECONDS = 1.0  # a dial that knows addresses waits no longer for new ones
-BLAME_SECONDS = 10.0  # an address that refused is tried last for so long
+BLAME_SECONDS: Final = 10.0  # an address that refused is tried last for so long
 
 
 class _Name:

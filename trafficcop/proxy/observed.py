@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from time import perf_counter_ns
+from typing import Final
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import Answer
@@ -18,7 +19,7 @@ from trafficcop.http.messages import Handler, Origin, Request, Response
 from trafficcop.http.meter import BUCKETS, CLIENT_GONE, GRPC, GRPC_WEB, HTTP, SENT, SUM, Meter, grpc_code, protocol_of
 from trafficcop.http.watched import watch
 
-_WITHOUT_BODY = frozenset((204, 304))
+_WITHOUT_BODY: Final = frozenset((204, 304))
 
 
 class Observed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from trafficcop.config.dynamic import ForwardingTimeouts
 from trafficcop.plan.model import TransportPlan
 from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 
-_PORTS = {"http": 80, "https": 443, "h2c": 80}
+_PORTS: Final = {"http": 80, "https": 443, "h2c": 80}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Sequence
+from typing import Final
 
 from trafficcop.http.messages import Handler, Request, Route
 from trafficcop.rules.ast import Node
@@ -11,9 +12,9 @@ from trafficcop.rules.combine import bound
 from trafficcop.rules.matchers import HTTPMatcher, link_http
 from trafficcop.rules.requirements import required_paths
 
-_FEW = 4  # so many candidates are tried faster than found
-_LAST = 1 << 62
-_STEP = 32  # so many candidates are a few tenths of a millisecond of work
+_FEW: Final = 4  # so many candidates are tried faster than found
+_LAST: Final = 1 << 62
+_STEP: Final = 32  # so many candidates are a few tenths of a millisecond of work
 
 
 class Claim:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Iterator
 from heapq import merge
 from itertools import islice
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from trafficcop.http.messages import Handler, Ready, Request, Response, Route, bare_response, text_response
 from trafficcop.http.meter import Meter
@@ -18,7 +18,7 @@ from trafficcop.plan.model import RouterPlan
 from trafficcop.router.bucket import Bucket, Claim, IndexedBucket, build_bucket
 from trafficcop.rules.requirements import Host, required_hosts
 
-_STEP = 32  # so many routers are a few tenths of a millisecond of work
+_STEP: Final = 32  # so many routers are a few tenths of a millisecond of work
 
 
 class RouteEntry(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from trafficcop.plan.streams import TCPRouterPlan
 from trafficcop.rules.requirements import required_server_names
@@ -11,7 +11,7 @@ from trafficcop.rules.tcp_matchers import TCPFacts, TCPMatcher, link_tcp
 
 T = TypeVar("T")
 
-_STEP = 32  # so many routers are linked in a few tenths of a millisecond
+_STEP: Final = 32  # so many routers are linked in a few tenths of a millisecond
 
 
 class _Candidate(Generic[T]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from trafficcop.http.addresses import Range
 from trafficcop.http.messages import Request
@@ -98,7 +99,7 @@ class MethodIs:
 
 
 # Go keeps these out of its header map, so no rule ever sees them (net/http, `readTransfer` and `readRequest`).
-UNSEEN_HEADERS = frozenset([b"host", b"transfer-encoding", b"trailer"])
+UNSEEN_HEADERS: Final = frozenset([b"host", b"transfer-encoding", b"trailer"])
 
 
 class HeaderIs:

@@ -6,6 +6,7 @@ In order: underscores in names, the target's form, normal form and dot segments,
 from __future__ import annotations
 
 import socket
+from typing import Final
 
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.errors import Kind, ProxyError
@@ -14,11 +15,11 @@ from trafficcop.http.messages import Request, Response, bare_response, text_resp
 from trafficcop.http.networks import Networks
 from trafficcop.http.paths import PLAIN, normalize, routing_path, sanitize
 
-_HOSTS_LIMIT = 4096
+_HOSTS_LIMIT: Final = 4096
 # RFC 3986 §3.2.2, and the colon before a port.
-_HOST_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:[]%"
-_FORWARDED_FOR = b"x-forwarded-for"
-_SCHEMES = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
+_HOST_BYTES: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:[]%"
+_FORWARDED_FOR: Final = b"x-forwarded-for"
+_SCHEMES: Final = {b"http": b"80", b"https": b"443", b"ws": b"80", b"wss": b"443"}
 
 
 class Admission:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
-BACKLOG = 4096
-_AT_ONCE = 64
+BACKLOG: Final = 4096
+_AT_ONCE: Final = 64
 _REST_SECONDS = 0.1  # how long nobody is let in when there are no descriptors left
-_KEEP_ALIVE_SECONDS = 180  # as Traefik's (`pkg/server/server_entrypoint_tcp.go`): a client may vanish without a word
+# As Traefik's (`pkg/server/server_entrypoint_tcp.go`): a client may vanish without a word.
+_KEEP_ALIVE_SECONDS: Final = 180
 
 # Takes a connection as a bare socket; False if nobody wants it in that form.
 Take = Callable[[socket.socket, object], bool]

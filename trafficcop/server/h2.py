@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2.frames import LAST_STREAM_ID
@@ -25,10 +25,10 @@ _log = get_logger(__name__)
 LINGER_SECONDS = 1.0
 # A client for whom we hold more than this must take some of it in this time: one that opens many streams and reads
 # none is after our memory. A film that is paused is far below it, and a slow line fast enough.
-HELD_LIMIT = 4 * 1024 * 1024
-HELD_SECONDS = 30.0
-HELD_PROGRESS = 64 * 1024
-_LAST_REQUESTS = b"\0trafcop"
+HELD_LIMIT: Final = 4 * 1024 * 1024
+HELD_SECONDS: Final = 30.0
+HELD_PROGRESS: Final = 64 * 1024
+_LAST_REQUESTS: Final = b"\0trafcop"
 
 
 class H2Connection(asyncio.Protocol):

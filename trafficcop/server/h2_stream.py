@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Coroutine
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from trafficcop.server.h2 import H2Connection
 
 # While a client lets us hold more than this on all its streams, no answer of it is read ahead.
-_CROWDED = 512 * 1024
+_CROWDED: Final = 512 * 1024
 
-_SWITCH: list[Field] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+_SWITCH: Final[list[Field]] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
 
 
 class ServerStream(Stream):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.http.deadlines import NEVER, Deadlines
@@ -52,7 +52,7 @@ class _Relayed:
 
 
 # What net/http allows beside maxHeaderBytes, because each field counts 32 bytes more in HTTP/2 (`h2_bundle.go`).
-_FIELDS_OVERHEAD = 320
+_FIELDS_OVERHEAD: Final = 320
 
 
 def _terms_of(options: HTTP2, max_header_bytes: int) -> Terms:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
-SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
-ACCEPTED = b"S"
+SSL_REQUEST: Final = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+ACCEPTED: Final = b"S"
 
 
 class PostgresTransport(asyncio.Transport):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 import struct
+from typing import Final
 
 from trafficcop.config.entry_points import EntryPointProxyProtocol
 from trafficcop.http.messages import Peer
 from trafficcop.http.networks import Networks
 
-_V1_LIMIT = 107
-_V2_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-_V1 = re.compile(rb"PROXY (?:UNKNOWN[^\r\n]*|(TCP[46]) (\S+) (\S+) (\d{1,5}) (\d{1,5}))\r\n")
+_V1_LIMIT: Final = 107
+_V2_SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
+_V1: Final = re.compile(rb"PROXY (?:UNKNOWN[^\r\n]*|(TCP[46]) (\S+) (\S+) (\d{1,5}) (\d{1,5}))\r\n")
 
 
 class MalformedHeader(Exception):

@@ -7,16 +7,16 @@ import random
 from bisect import bisect
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.messages import Request
 from trafficcop.service.servers import STEPS, Server, whole_weights
 from trafficcop.service.turns import Turns, order_of, reduced, starts_of
 
-_MANY = 8  # servers, of which a strategy looks at a few more than one
-_SOME = (0, 1, 2)
-_CROWD = 32  # servers, of which a strategy that weighs all of them looks at a sample
-_SAMPLE = 8
+_MANY: Final = 8  # servers, of which a strategy looks at a few more than one
+_SOME: Final = (0, 1, 2)
+_CROWD: Final = 32  # servers, of which a strategy that weighs all of them looks at a sample
+_SAMPLE: Final = 8
 
 
 class Algorithm(Protocol):

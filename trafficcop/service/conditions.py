@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from time import monotonic_ns
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.config.dynamic import PassiveHealthCheck
 from trafficcop.config.own_balancing import OutlierDetection
@@ -17,7 +17,7 @@ from trafficcop.http.messages import Handler, Request, Response
 from trafficcop.service.servers import STEPS, Server
 from trafficcop.store.interface import Standing
 
-NEVER = 1 << 62
+NEVER: Final = 1 << 62
 
 
 class Affected(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from trafficcop.errors import ProxyError, Side
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Handler, Ready, Request, Response, text_response
 from trafficcop.http.replay import Replay, discard
 
-NO_STATUSES: frozenset[int] = frozenset()
+NO_STATUSES: Final[frozenset[int]] = frozenset()
 
 
 class Failover:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from trafficcop.config.own_balancing import ConsistentHash as ConsistentHashOptions
 from trafficcop.http.cookies import read_cookie
@@ -17,7 +18,7 @@ from trafficcop.store.interface import Tally
 Key = Callable[[Request], bytes | None]  # None: the request has none
 
 _REMEMBERED = 4096  # keys whose place is known without working it out
-_LONGEST_KEY = 256  # of those: clients choose them
+_LONGEST_KEY: Final = 256  # of those: clients choose them
 
 
 class Rendezvous(OfEligible):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final
 
 from trafficcop.config.dynamic import Sticky as StickyConfiguration
 from trafficcop.errors import ProxyError
@@ -21,8 +22,8 @@ from trafficcop.service.untried import untried
 
 __all__ = ["LoadBalancer", "Server"]
 
-_NONE: set[str] = set()
-_UNKNOWN: tuple[Server | None, bool] = (None, False)
+_NONE: Final[set[str]] = set()
+_UNKNOWN: Final[tuple[Server | None, bool]] = (None, False)
 
 
 class LoadBalancer:

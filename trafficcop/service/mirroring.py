@@ -6,6 +6,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Sequence
+from typing import Final
 
 from trafficcop.errors import ProxyError, Side
 from trafficcop.http.answer import Answer
@@ -108,7 +109,7 @@ class Content:
         self.trailers = trailers
 
 
-_NOTHING = Content()
+_NOTHING: Final = Content()
 
 
 def _content(request: Request, limit: int) -> Content | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 from trafficcop.http.messages import Handler
 from trafficcop.store.interface import Tally
@@ -73,7 +74,7 @@ class Server:
         return self.is_up and not self.is_fenced
 
 
-STEPS = 10  # of a weight on its way back
+STEPS: Final = 10  # of a weight on its way back
 
 
 def whole_weights(servers: Iterable[Server]) -> list[int]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from trafficcop.config.dynamic import Cookie
 from trafficcop.config.own_balancing import StickyClientIP, StickyHeader
@@ -16,15 +17,15 @@ from trafficcop.http.messages import Request, Response
 from trafficcop.service.hashing import HeaderKey, Key, Placed, client_address
 from trafficcop.service.servers import Server
 
-_NO_TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+\-.^`|~]")
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_DOMAIN = re.compile(rf"(?=.*[A-Za-z])(?!.{{256}})\.?{_LABEL}(?:\.{_LABEL})*\.?").fullmatch
-_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
-_NO_ATTRIBUTE = re.compile(r"[^\x20-\x7e]|;")
-_SAME_SITE = {"none": "; SameSite=None", "lax": "; SameSite=Lax", "strict": "; SameSite=Strict"}
+_NO_TOKEN: Final = re.compile(r"[^A-Za-z0-9!#$%&'*+\-.^`|~]")
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN: Final = re.compile(rf"(?=.*[A-Za-z])(?!.{{256}})\.?{_LABEL}(?:\.{_LABEL})*\.?").fullmatch
+_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}").fullmatch
+_NO_ATTRIBUTE: Final = re.compile(r"[^\x20-\x7e]|;")
+_SAME_SITE: Final = {"none": "; SameSite=None", "lax": "; SameSite=Lax", "strict": "; SameSite=Strict"}
 
-_NOBODY: tuple[Server | None, bool] = (None, False)
-_PLACES = 160  # on the ring, for each unit of weight
+_NOBODY: Final[tuple[Server | None, bool]] = (None, False)
+_PLACES: Final = 160  # on the ring, for each unit of weight
 
 
 class StickyCookie:

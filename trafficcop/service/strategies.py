@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from trafficcop.config.own_balancing import ConsistentHash as ConsistentHashOptions
 from trafficcop.service.algorithms import Algorithm, LeastConnections, LeastTime, PowerOfTwo, Random, RoundRobin
@@ -12,7 +13,7 @@ from trafficcop.service.servers import Server
 from trafficcop.store.interface import Tally
 from trafficcop.store.servers import LocalTally
 
-_HASH = ConsistentHashOptions()
+_HASH: Final = ConsistentHashOptions()
 
 
 class Beginning:
@@ -83,7 +84,7 @@ def _consistent_hash(servers: Sequence[Server], beginning: Beginning) -> Algorit
     return ConsistentHash(servers, beginning.consistent_hash, beginning.whole, beginning.phase)
 
 
-STRATEGIES: dict[str, Strategy] = {
+STRATEGIES: Final[dict[str, Strategy]] = {
     "": Strategy(_wrr),
     "wrr": Strategy(_wrr),
     "p2c": Strategy(_p2c, is_counting=True, is_weighted=False),

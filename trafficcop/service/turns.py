@@ -11,9 +11,10 @@ import functools
 import heapq
 import math
 from collections.abc import Sequence
+from typing import Final
 
-_LONGEST = 4096  # turns that are worked out once and for all
-_SEARCHED = 8192  # turns times weights among which we look for places to begin
+_LONGEST: Final = 4096  # turns that are worked out once and for all
+_SEARCHED: Final = 8192  # turns times weights among which we look for places to begin
 
 
 class Turns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from typing import Final
 
 
 class _Gone(asyncio.Protocol):
@@ -13,7 +14,7 @@ class _Gone(asyncio.Protocol):
     __slots__ = ()
 
 
-_GONE = _Gone()
+_GONE: Final = _Gone()
 
 
 def detach(connection: asyncio.Transport | socket.socket) -> socket.socket | None:

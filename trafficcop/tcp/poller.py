@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.log import get_logger
 
 _log = get_logger(__name__)
 
-_AT_ONCE = 256
-_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
-BUFFER_SIZE = 1 << 20
+_AT_ONCE: Final = 256
+_EVENTS: Final = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+BUFFER_SIZE: Final = 1 << 20
 
 
 class Watched(Protocol):

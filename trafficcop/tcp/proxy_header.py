@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from typing import Final
 
-_SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
-_PROXY = 0x21
-_LOCAL = 0x20
-_STREAM_V4 = 0x11
-_STREAM_V6 = 0x21
+_SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
+_PROXY: Final = 0x21
+_LOCAL: Final = 0x20
+_STREAM_V4: Final = 0x11
+_STREAM_V6: Final = 0x21
 
 
 def encode(version: int, source: tuple[str, int], destination: tuple[str, int]) -> bytes:

@@ -6,7 +6,7 @@ import errno
 import os
 import select
 import socket
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.messages import Peer
 from trafficcop.http.streams import ClientStream
@@ -20,8 +20,8 @@ from trafficcop.tls.security import Security
 
 _log = get_logger(__name__)
 
-_FAILED = select.EPOLLHUP | select.EPOLLERR
-_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+_FAILED: Final = select.EPOLLHUP | select.EPOLLERR
+_STREAM: Final = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 
 class Turns(Protocol):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from trafficcop.tcp.poller import BUFFER_SIZE, Poller
 
-_READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_HUNG_UP = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_WRITABLE = select.EPOLLOUT
-_SMALL = 1 << 16  # what is read at once of a stream whose other side is slow: so much is kept of it at most
-_ROUNDS = 4  # so many pieces are read before other streams have their turn
+_READABLE: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_HUNG_UP: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_WRITABLE: Final = select.EPOLLOUT
+_SMALL: Final = 1 << 16  # what is read at once of a stream whose other side is slow: so much is kept of it at most
+_ROUNDS: Final = 4  # so many pieces are read before other streams have their turn
 
 
 class End:

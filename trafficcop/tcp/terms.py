@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from trafficcop.config.stream import ProxyProtocol, TCPLoadBalancer
 from trafficcop.plan.streams import TCPTransportPlan
@@ -18,7 +19,7 @@ _log = get_logger(__name__)
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
-_DELAY = 0.1  # seconds
+_DELAY: Final = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)

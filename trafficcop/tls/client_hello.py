@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-HANDSHAKE = 0x16
-SSLV2 = 0x80  # the first byte of an SSL 2 hello: TLS too, for OpenSSL to refuse
-LIMIT = 64 * 1024  # of the message: Go's and OpenSSL's are in the same order
+from typing import Final
 
-_RECORD_LIMIT = 16384 + 2048  # RFC 5246 §6.2.3
-_SERVER_NAME = 0
-_STATUS_REQUEST = 5
-_SUPPORTED_GROUPS = 10
-_ALPN = 16
-_KEY_SHARE = 51
-_OURS = frozenset((_SERVER_NAME, _STATUS_REQUEST, _SUPPORTED_GROUPS, _ALPN, _KEY_SHARE))
+HANDSHAKE: Final = 0x16
+SSLV2: Final = 0x80  # the first byte of an SSL 2 hello: TLS too, for OpenSSL to refuse
+LIMIT: Final = 64 * 1024  # of the message: Go's and OpenSSL's are in the same order
+
+_RECORD_LIMIT: Final = 16384 + 2048  # RFC 5246 §6.2.3
+_SERVER_NAME: Final = 0
+_STATUS_REQUEST: Final = 5
+_SUPPORTED_GROUPS: Final = 10
+_ALPN: Final = 16
+_KEY_SHARE: Final = 51
+_OURS: Final = frozenset((_SERVER_NAME, _STATUS_REQUEST, _SUPPORTED_GROUPS, _ALPN, _KEY_SHARE))
 
 
 class MalformedHello(Exception):

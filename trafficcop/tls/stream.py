@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from trafficcop.tls.engine import Buffer, Endpoint, Engine, Piece
 
-RECORD = 16384  # the longest plaintext of a record (RFC 8446 §5.1)
+RECORD: Final = 16384  # the longest plaintext of a record (RFC 8446 §5.1)
 
 # Bytes are fed and taken in pieces of this size: OpenSSL's memory buffers never shrink.
-_PIECE = 16384
+_PIECE: Final = 16384
 
 
 class TLSStream(asyncio.Transport):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from trafficcop.tls.client_hello import ClientHello
 from trafficcop.tls.contexts import Certificate, Contexts, ServerOptions, choose_curve, is_curve_offered
@@ -12,12 +13,12 @@ from trafficcop.tls.generated import generate_quickly
 from trafficcop.tls.names import curves_of
 from trafficcop.tls.store import CertificateStore
 
-DEFAULT = "default"
-HTTP_PROTOCOLS = ("h2", "http/1.1")  # that are spoken here
+DEFAULT: Final = "default"
+HTTP_PROTOCOLS: Final = ("h2", "http/1.1")  # that are spoken here
 
-UNRECOGNIZED_NAME = 112
-NO_APPLICATION_PROTOCOL = 120
-INTERNAL_ERROR = 80
+UNRECOGNIZED_NAME: Final = 112
+NO_APPLICATION_PROTOCOL: Final = 120
+INTERNAL_ERROR: Final = 80
 
 
 class Refused(Exception):

@@ -6,9 +6,10 @@ ip(7) and ipv6(7): `struct in_pktinfo` and `struct in6_pktinfo` come with each d
 from __future__ import annotations
 
 import socket
+from typing import Final
 
-_IP_PKTINFO = 8  # <linux/in.h>; Python names it from 3.14 on
-_MAPPED = b"\0" * 10 + b"\xff\xff"
+_IP_PKTINFO: Final = 8  # <linux/in.h>; Python names it from 3.14 on
+_MAPPED: Final = b"\0" * 10 + b"\xff\xff"
 
 # Ancillary data for `sendmsg`.
 Ancillary = list[tuple[int, int, bytes]]

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.datagrams import DatagramServer, Source, Way
 
@@ -89,7 +89,7 @@ def _score(name: bytes, client: bytes, weight: int) -> float:
     return -weight / math.log((int.from_bytes(digest, "big") + 1) / (2.0**64 + 2))
 
 
-STRATEGIES: dict[str, Strategy] = {"": by_turns, "wrr": by_turns, "hrw": by_source, "consistentHash": by_source}
+STRATEGIES: Final[dict[str, Strategy]] = {"": by_turns, "wrr": by_turns, "hrw": by_source, "consistentHash": by_source}
 
 
 class UDPBalancer:

@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 from time import monotonic, monotonic_ns
+from typing import Final
 
 from trafficcop.http.datagrams import DatagramHandler, SocketAddress, Source, Way
 from trafficcop.http.readers import remove_reader
@@ -20,11 +21,11 @@ from trafficcop.udp.servers import Servers
 from trafficcop.udp.session import BUFFER, EXHAUSTED, VIEW, Key, Session, Upstreams
 
 _log = logging.getLogger(__name__)
-_BATCH = 64  # datagrams read before others have their turn
+_BATCH: Final = 64  # datagrams read before others have their turn
 _REST_SECONDS = 10.0  # a server that refused is left alone for as long, as nginx does
-_RECEIVE_BUFFER = 4 * 1024 * 1024  # bytes: five thousand small datagrams, as the kernel counts them
-_SO_RCVBUFFORCE = 33  # <asm-generic/socket.h>
-_ANCILLARY = 64  # bytes: one structure with an IPv6 address and an interface
+_RECEIVE_BUFFER: Final = 4 * 1024 * 1024  # bytes: five thousand small datagrams, as the kernel counts them
+_SO_RCVBUFFORCE: Final = 33  # <asm-generic/socket.h>
+_ANCILLARY: Final = 64  # bytes: one structure with an IPv6 address and an interface
 
 
 class DatagramListener:

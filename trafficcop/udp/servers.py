@@ -8,13 +8,15 @@ import logging
 import socket
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 
 from trafficcop.http.datagrams import DatagramServer
 from trafficcop.telemetry.seldom import Seldom
 
 _log = logging.getLogger(__name__)
-_RETRY_SECONDS = 1.0  # until a name is looked up again that could not be found
-_FRESH_SECONDS = 30.0  # Traefik looks a name up for each session; addresses of names seldom change faster than this
+_RETRY_SECONDS: Final = 1.0  # until a name is looked up again that could not be found
+# Traefik looks a name up for each session; addresses of names seldom change faster than this.
+_FRESH_SECONDS: Final = 30.0
 
 Known = Callable[[bool], None]
 

@@ -7,23 +7,25 @@ import select
 import socket
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.datagrams import DatagramHandler, SocketAddress, Way
 from trafficcop.udp.asked import Ancillary
 
 Key = tuple[SocketAddress, bytes] | SocketAddress
 
-LARGEST = 65536  # no datagram is longer
-_HELD = 16  # datagrams of one session that wait for the address of its server
-_EVENTS = 256
+LARGEST: Final = 65536  # no datagram is longer
+_HELD: Final = 16  # datagrams of one session that wait for the address of its server
+_EVENTS: Final = 256
 
 # One for all: what is received is passed on before anything else happens.
-BUFFER = bytearray(LARGEST)
-VIEW = memoryview(BUFFER)
+BUFFER: Final = bytearray(LARGEST)
+VIEW: Final = memoryview(BUFFER)
 
 # What the kernel says when descriptors or local ports have run out.
-EXHAUSTED = frozenset([errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM])
+EXHAUSTED: Final = frozenset(
+    [errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM]
+)
 
 
 class SessionOwner(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.h1_encode import Clock
 from trafficcop.http.h2.hpack_encoder import WITHOUT_INDEXING, HpackEncoder, encode_literal
 from trafficcop.http.headers import DATE
@@ -26,7 +28,7 @@ class _DateField:
 
 
 _date = _DateField()
-_LENGTH = encode_literal(b"content-length", b"", WITHOUT_INDEXING)[:-1]
+_LENGTH: Final = encode_literal(b"content-length", b"", WITHOUT_INDEXING)[:-1]
 
 
 def encode_answer(encoder: HpackEncoder, response: Response, length: int | None) -> bytes:

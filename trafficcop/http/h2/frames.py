@@ -3,50 +3,51 @@
 from __future__ import annotations
 
 import struct
+from typing import Final
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-DATA = 0x0
-HEADERS = 0x1
-PRIORITY = 0x2
-RST_STREAM = 0x3
-SETTINGS = 0x4
-PUSH_PROMISE = 0x5
-PING = 0x6
-GOAWAY = 0x7
-WINDOW_UPDATE = 0x8
-CONTINUATION = 0x9
+DATA: Final = 0x0
+HEADERS: Final = 0x1
+PRIORITY: Final = 0x2
+RST_STREAM: Final = 0x3
+SETTINGS: Final = 0x4
+PUSH_PROMISE: Final = 0x5
+PING: Final = 0x6
+GOAWAY: Final = 0x7
+WINDOW_UPDATE: Final = 0x8
+CONTINUATION: Final = 0x9
 
-END_STREAM = 0x1
-ACK = 0x1
-END_HEADERS = 0x4
-PADDED = 0x8
-PRIORITIZED = 0x20
+END_STREAM: Final = 0x1
+ACK: Final = 0x1
+END_HEADERS: Final = 0x4
+PADDED: Final = 0x8
+PRIORITIZED: Final = 0x20
 
-HEADER_TABLE_SIZE = 0x1
-ENABLE_PUSH = 0x2
-MAX_CONCURRENT_STREAMS = 0x3
-INITIAL_WINDOW_SIZE = 0x4
-MAX_FRAME_SIZE = 0x5
-MAX_HEADER_LIST_SIZE = 0x6
-ENABLE_CONNECT_PROTOCOL = 0x8  # RFC 8441
+HEADER_TABLE_SIZE: Final = 0x1
+ENABLE_PUSH: Final = 0x2
+MAX_CONCURRENT_STREAMS: Final = 0x3
+INITIAL_WINDOW_SIZE: Final = 0x4
+MAX_FRAME_SIZE: Final = 0x5
+MAX_HEADER_LIST_SIZE: Final = 0x6
+ENABLE_CONNECT_PROTOCOL: Final = 0x8  # RFC 8441
 
-FRAME_HEAD = 9
-DEFAULT_WINDOW = 65535
-DEFAULT_FRAME_SIZE = 16384
-LARGEST_WINDOW = (1 << 31) - 1
-LARGEST_FRAME_SIZE = (1 << 24) - 1
-LAST_STREAM_ID = (1 << 31) - 1
+FRAME_HEAD: Final = 9
+DEFAULT_WINDOW: Final = 65535
+DEFAULT_FRAME_SIZE: Final = 16384
+LARGEST_WINDOW: Final = (1 << 31) - 1
+LARGEST_FRAME_SIZE: Final = (1 << 24) - 1
+LAST_STREAM_ID: Final = (1 << 31) - 1
 
 # Length in three bytes, of which the first is packed by itself; type, flags, stream.
-_HEAD = struct.Struct(">BHBBL")
+_HEAD: Final = struct.Struct(">BHBBL")
 pack_head = _HEAD.pack
 read_head = _HEAD.unpack_from
-_SETTING = struct.Struct(">HL")
-_WINDOW = struct.Struct(">BHBBLL").pack
-_GOAWAY = struct.Struct(">BHBBLLL").pack
+_SETTING: Final = struct.Struct(">HL")
+_WINDOW: Final = struct.Struct(">BHBBLL").pack
+_GOAWAY: Final = struct.Struct(">BHBBLLL").pack
 
-SETTINGS_ACK = pack_head(0, 0, SETTINGS, ACK, 0)
+SETTINGS_ACK: Final = pack_head(0, 0, SETTINGS, ACK, 0)
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:

@@ -7,6 +7,7 @@ process, and a whole section by its bytes for one connection, as long as reading
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from trafficcop.http.h2.faults import ENHANCE_YOUR_CALM, ConnectionFault
 from trafficcop.http.h2.hpack_decoder import HpackDecoder
@@ -27,21 +28,21 @@ from trafficcop.http.headers import (
 )
 
 # Others choose what is remembered: 1 MiB of fields for the process, and the same again of what they say …
-_KNOWN_LIMIT = 512
-_KNOWN_SIZE = 2048
+_KNOWN_LIMIT: Final = 512
+_KNOWN_SIZE: Final = 2048
 # … and 64 KiB of sections for a connection.
-_MEMO_LIMIT = 32
+_MEMO_LIMIT: Final = 32
 
 # A section may be many times longer than its code, but for one that names the same entry of the table again and again
 # (an HPACK bomb) there is no other use: a few tables full, and this many bytes for each that was sent.
-_BOMB_TABLES = 8
-_BOMB_RATIO = 16
+_BOMB_TABLES: Final = 8
+_BOMB_RATIO: Final = 16
 
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
+_NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 # What may stand in no value, and would end a line of HTTP/1.1.
 _has_control = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 # Fields of a connection that HTTP/2 has no use for (RFC 9113 §8.2.2).
-_FORBIDDEN = frozenset((b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"))
+_FORBIDDEN: Final = frozenset((b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"))
 
 
 class Fields:
@@ -211,8 +212,8 @@ class Head:
 
 
 # Others are nothing that can be asked of us; net/http refuses them as well.
-_SCHEMES = (b"https", b"http")
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_SCHEMES: Final = (b"https", b"http")
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 
 
 def _is_no_token(method: bytes) -> bool:
@@ -233,7 +234,7 @@ def read_fields(fields: tuple[Field, ...]) -> Fields:
     return known
 
 
-NO_FIELDS = Fields(())
+NO_FIELDS: Final = Fields(())
 
 
 class HeadDecoder:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.h2.faults import COMPRESSION_ERROR, ConnectionFault
 from trafficcop.http.h2.huffman import decode_huffman
 from trafficcop.http.h2.tables import DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC
 from trafficcop.http.headers import Field
 
 # Five bytes behind the prefix hold every number that can be meant; more are refused, however many zeros they add.
-_INTEGER_BYTES = 5
+_INTEGER_BYTES: Final = 5
 # The dynamic table is cut down in steps: entries that are gone stay in the list until there are so many of them.
-_GONE_LIMIT = 64
+_GONE_LIMIT: Final = 64
 
 
 class HpackDecoder:

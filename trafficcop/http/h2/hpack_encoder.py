@@ -8,33 +8,36 @@ Once an answer's lines are all in the table its code is the same each time, and 
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from trafficcop.http.h2.huffman import encode_huffman
 from trafficcop.http.h2.tables import DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, FIRST_DYNAMIC, STATIC, encode_integer
 from trafficcop.http.headers import FRAMING, HOP, HOST, Field, learn
 
 # Others choose what is remembered: at most about 3 MiB of lines for the process …
-_LINES_LIMIT = 2048
-_LINE_SIZE = 512
+_LINES_LIMIT: Final = 2048
+_LINE_SIZE: Final = 512
 # … and 64 KiB of sections for a connection.
-_MEMO_LIMIT = 32
-_MEMO_SIZE = 1024
+_MEMO_LIMIT: Final = 32
+_MEMO_SIZE: Final = 1024
 
 # RFC 7541 §7.1.3: no entry, here or at any other hop, for what somebody might try to guess.
-_SENSITIVE = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"))
+_SENSITIVE: Final = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"))
 # What differs nearly each time.
-_UNIQUE = frozenset((b"age", b"content-range", b"date", b"etag", b"if-none-match", b"location", b":path"))
+_UNIQUE: Final = frozenset((b"age", b"content-range", b"date", b"etag", b"if-none-match", b"location", b":path"))
 
-_STATIC_NAMES = {name: index for index, (name, _) in reversed(list(enumerate(STATIC))) if index}
-_STATIC_FIELDS = {field: index for index, field in enumerate(STATIC) if index}
-_INDEXED = [encode_integer(index, 7, 0x80) for index in range(256)]
+_STATIC_NAMES: Final = {name: index for index, (name, _) in reversed(list(enumerate(STATIC))) if index}
+_STATIC_FIELDS: Final = {field: index for index, field in enumerate(STATIC) if index}
+_INDEXED: Final = [encode_integer(index, 7, 0x80) for index in range(256)]
 
 # What an answer of each status begins with, as it comes up.
-_STATUSES = {int(value): _INDEXED[index] for (name, value), index in _STATIC_FIELDS.items() if name == b":status"}
+_STATUSES: Final = {
+    int(value): _INDEXED[index] for (name, value), index in _STATIC_FIELDS.items() if name == b":status"
+}
 
-INDEXING = 0x40
-WITHOUT_INDEXING = 0x00
-NEVER_INDEXED = 0x10
+INDEXING: Final = 0x40
+WITHOUT_INDEXING: Final = 0x00
+NEVER_INDEXED: Final = 0x10
 
 
 def encode_string(data: bytes, is_short: bool) -> bytes:

@@ -8,9 +8,10 @@ where that leads. The table has 65,536 entries; each is worked out when it is ne
 from __future__ import annotations
 
 from array import array
+from typing import Final
 
 # Length of the code → its symbols, in order. The last code, EOS, is never sent.
-_SYMBOLS: dict[int, bytes] = {
+_SYMBOLS: Final[dict[int, bytes]] = {
     5: b"012aceiost",
     6: b" %-./3456789=A_bdfghlmnpru",
     7: b":BCDEFGHIJKLMNOPQRSTUVWYjkqvwxyz",
@@ -33,7 +34,7 @@ _SYMBOLS: dict[int, bytes] = {
     28: bytes.fromhex("020304050607080b0c0e0f1011121314151718191a1b1c1d1e1f7fdcf9"),
     30: bytes.fromhex("0a0d16"),
 }
-_EOS = 256
+_EOS: Final = 256
 
 
 def _codes() -> list[tuple[int, int]]:
@@ -50,19 +51,19 @@ def _codes() -> list[tuple[int, int]]:
     return [found[symbol] for symbol in range(_EOS + 1)]
 
 
-CODES = _codes()
-_BITS = ["".join("01"[code >> place & 1] for place in range(length - 1, -1, -1)) for code, length in CODES]
+CODES: Final = _codes()
+_BITS: Final = ["".join("01"[code >> place & 1] for place in range(length - 1, -1, -1)) for code, length in CODES]
 # A prefix, with a leading 1 to keep its length → the symbol that it is.
-_ENDS = {1 << length | code: symbol for symbol, (code, length) in enumerate(CODES)}
+_ENDS: Final = {1 << length | code: symbol for symbol, (code, length) in enumerate(CODES)}
 # Prefixes that are no symbol yet, numbered: these are the states. 0 is the empty one.
-_PREFIXES = sorted({1 << place | code >> (length - place) for code, length in CODES for place in range(length)})
-_STATES = {prefix: state for state, prefix in enumerate(_PREFIXES)}
+_PREFIXES: Final = sorted({1 << place | code >> (length - place) for code, length in CODES for place in range(length)})
+_STATES: Final = {prefix: state for state, prefix in enumerate(_PREFIXES)}
 # RFC 7541 §5.2: what is left at the end is less than 8 bits of EOS, which are all ones.
-_IS_END = [prefix < 256 and prefix & (prefix + 1) == 0 for prefix in _PREFIXES]
+_IS_END: Final = [prefix < 256 and prefix & (prefix + 1) == 0 for prefix in _PREFIXES]
 
 # An entry: the next state, the number of symbols (at most two), and the symbols, 8 bits each; 0 while it is unknown.
-_KNOWN = 1 << 31
-_INVALID = _KNOWN | 3 << 24
+_KNOWN: Final = 1 << 31
+_INVALID: Final = _KNOWN | 3 << 24
 _table = array("I", bytes(4 * 256 * 256))
 
 

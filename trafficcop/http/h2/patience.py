@@ -8,20 +8,21 @@ to make us reset them (CVE-2025-8671). It fills up with time, and with work that
 from __future__ import annotations
 
 from time import monotonic
+from typing import Final
 
 from trafficcop.http.h2.faults import ENHANCE_YOUR_CALM, ConnectionFault
 
 # A page of a browser that is left at once resets a hundred streams; a client that measures its bandwidth sends a PING
 # with each read. Neither comes near 2,000, and a flood is there within milliseconds.
-BURST = 2000
-POINTS_PER_SECOND = 100
+BURST: Final = 2000
+POINTS_PER_SECOND: Final = 100
 
-FRAME_COST = 1
+FRAME_COST: Final = 1
 # A request that is broken off has cost a connection to a server.
-RESET_COST = 5
+RESET_COST: Final = 5
 # DATA that we send is answered by two window updates, of the stream and of the connection.
-DATA_REFUND = 2
-STREAM_REFUND = 2
+DATA_REFUND: Final = 2
+STREAM_REFUND: Final = 2
 
 
 class Patience:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trafficcop.http.h2 import frames
 from trafficcop.http.h2.control_frames import check_not_idle, take_other, take_rst_stream, take_window_update
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from trafficcop.http.h2.session import Session
 
 # A block longer than the fields it may hold is none that an encoder makes: nobody reads it to its end.
-_BLOCK_SLACK = 16 * 1024
+_BLOCK_SLACK: Final = 16 * 1024
 
-_ODD_HEADERS = END_HEADERS | PADDED | PRIORITIZED
+_ODD_HEADERS: Final = END_HEADERS | PADDED | PRIORITIZED
 
 
 class FrameReader:

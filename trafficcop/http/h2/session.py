@@ -12,7 +12,7 @@ Set `is_congested` while the transport buffers, and call `resume` when it does n
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from trafficcop.http.h2 import frames
 from trafficcop.http.h2.faults import (
@@ -28,9 +28,9 @@ from trafficcop.http.h2.stream import Stream
 from trafficcop.http.h2.terms import Terms
 
 # What is written in one go when streams that waited may send again; then the transport has its say.
-_FLUSH_SIZE = 128 * 1024
+_FLUSH_SIZE: Final = 128 * 1024
 # Streams that we have reset, and on which frames may still be on their way (RFC 9113 §5.1).
-_RESET_MEMORY = 128
+_RESET_MEMORY: Final = 128
 
 
 class Owner(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mypy_extensions import mypyc_attr
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from trafficcop.http.h2.session import Session
 
 # How much a reader takes before the other side may send as much again: often enough that it need not wait for it.
-_CREDIT_STEP = STREAM_WINDOW // 4
+_CREDIT_STEP: Final = STREAM_WINDOW // 4
 # A frame this small that a window has cut off is the other side's doing: it earns nothing (`patience.py`).
-_TINY_FRAME = 1024
+_TINY_FRAME: Final = 1024
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.headers import Field
 
 # Each line a name and the values it is listed with; without one it stands alone.
-_LISTED = """
+_LISTED: Final = """
 :authority
 :method GET|POST
 :path /|/index.html
@@ -69,11 +71,11 @@ def _static() -> list[Field]:
     return fields
 
 
-STATIC = _static()
-FIRST_DYNAMIC = len(STATIC)
-DEFAULT_TABLE_SIZE = 4096
+STATIC: Final = _static()
+FIRST_DYNAMIC: Final = len(STATIC)
+DEFAULT_TABLE_SIZE: Final = 4096
 # RFC 7541 §4.1: what an entry counts beside its name and value.
-ENTRY_OVERHEAD = 32
+ENTRY_OVERHEAD: Final = 32
 
 
 def encode_integer(value: int, bits: int, flags: int) -> bytes:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from trafficcop.http.h2 import frames
 
 # What we take of one stream before its reader has read any of it, and of all streams of a connection together: a
 # reader who stops must not stop the others. Half of it would make an upload stall, and cost half as much again.
-STREAM_WINDOW = 1024 * 1024
-CONNECTION_WINDOW = 2048 * 1024
+STREAM_WINDOW: Final = 1024 * 1024
+CONNECTION_WINDOW: Final = 2048 * 1024
 # A connection to a server is shared by clients that know nothing of one another. Some who read slowly must not stop the
 # others, so there is no limit but that of each stream (net/http does it so too).
-SHARED_WINDOW = 1 << 30
+SHARED_WINDOW: Final = 1 << 30
 
 
 class Terms:
