@@ -167,6 +167,25 @@ async def test_answers_without_a_body(method: bytes, status: int) -> None:
                 assert fields[b"content-length"] == b"5"
 
 
+@pytest.mark.parametrize("is_at_once", [True, False])
+async def test_an_announced_body_that_does_not_come(is_at_once: bool) -> None:
+    """RFC 9113 §8.1.1: malformed, but for answers that never have a body."""
+
+    async def handle(asked: Asked) -> None:
+        status = 304 if asked[b":path"] == b"/304" else 200
+        asked.send_head(status, (b"content-length", b"5"), is_last=is_at_once)
+        if not is_at_once:
+            asked.end()
+
+    async with H2Server(handle) as server, router(server.url) as loopback:
+        assert (await loopback.ask(b"GET /304 HTTP/1.1\r\nHost: a\r\n\r\n"))[0] == 304
+        assert (await loopback.ask(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", b"HEAD"))[0] == 200
+        if is_at_once:
+            assert (await loopback.ask(GET))[0] == 500
+        else:
+            assert not (await loopback.exchange(GET)).endswith(b"\r\n\r\n0\r\n\r\n")
+
+
 @pytest.mark.parametrize("size", [0, 1, 16384, 16385, 65535, 65536, 3_000_000])
 async def test_bodies_of_every_size_both_ways(size: int) -> None:
     async def handle(asked: Asked) -> None:

@@ -75,6 +75,18 @@ async def test_a_dial_that_fails_is_told_once_there_are_more_who_wait_than_dials
     assert raised.value.kind is Kind.TIMEOUT
 
 
+async def test_dials_that_fail_in_one_turn_are_told_to_all_who_wait(dials: Dials) -> None:
+    waiting = [dials.wait() for _ in range(4)]
+    await turns()
+    for coming in dials.coming:  # nobody listens: the kernel says so at once
+        coming.set_exception(ProxyError(Kind.UNREACHABLE))
+    await turns()
+    assert [task.done() for task in waiting] == [True] * 4
+    for task in waiting:
+        with pytest.raises(ProxyError):
+            await task
+
+
 async def test_who_leaves_is_not_waited_on(dials: Dials) -> None:
     errors: list[BaseException | None] = []
     drive = Drive(errors.append)

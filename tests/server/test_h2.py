@@ -125,6 +125,35 @@ async def test_bodies_and_trailers_both_ways() -> None:
         assert server.visits[0].received.endswith(b"x-up: 1\r\n\r\n")
 
 
+async def test_a_length_and_trailers_do_not_frame_the_body_twice() -> None:
+    """Legal in HTTP/2. In HTTP/1.1 a length with chunks behind it would let a client write the next request itself."""
+
+    async def script(visit: Visit) -> None:
+        while head := await visit.head():
+            if b"chunked" in head:
+                await visit.until(b"0\r\n")
+                await visit.until(b"\r\n\r\n")
+            else:
+                await visit.body(3)
+            await visit.send(OK + b"Content-Length: 2\r\n\r\nok")
+
+    server = Scripted(script)
+    async with router(server) as loopback:
+        client = await H2Client.connect(loopback)
+        for _ in range(2):
+            head = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"a"), (b":path", b"/")]
+            stream_id = client.h2.get_next_available_stream_id()
+            client.answers[stream_id] = Answer()
+            client.h2.send_headers(stream_id, [*head, (b"content-length", b"3")])
+            client.h2.send_data(stream_id, b"abc")
+            client.h2.send_headers(stream_id, [(b"x-up", b"1")], end_stream=True)
+            await client.flush()
+            assert (await client.answer(stream_id)).status == 200
+        assert [head.split(b"\r\n")[0] for head in server.heads] == [b"POST / HTTP/1.1"] * 2
+        assert not any(b"Content-Length" in head for head in server.heads)
+        assert server.visits[0].received == b"3\r\nabc\r\n0\r\nx-up: 1\r\n\r\n" * 2
+
+
 async def test_a_large_body_each_way() -> None:
     size = 3 * MIB
 

@@ -43,8 +43,8 @@ class Forward:
         if whole is not None and not body.trailers:
             head = self._encode(request, _framing(request, whole)) + whole
         else:
-            head = self._encode(request, _stream_framing(request))
             rest = body if whole is None else Rest(whole, body)
+            head = self._encode(request, _stream_framing(rest))
         connection = self._pool.take()
         if connection is None:
             return self._dial(request, head, rest)
@@ -70,7 +70,7 @@ class Forward:
         """What is sent first: the head, and all of a body of which there is no `rest`."""
         if rest is None:
             return self._encode(request, _framing(request, whole)) + whole
-        return self._encode(request, _stream_framing(request))
+        return self._encode(request, _stream_framing(rest))
 
     def _encode(self, request: Request, framing: bytes) -> bytes:
         """Everything up to the body. Each field is touched once."""
@@ -158,11 +158,11 @@ def _framing(request: Request, whole: bytes) -> bytes:
     return b""
 
 
-def _stream_framing(request: Request) -> bytes:
-    length = request.body.length
-    if length is None:
+def _stream_framing(body: Body) -> bytes:
+    """Of the very body that is sent: with trailers it goes in chunks, whatever length the client announced."""
+    if body.length is None:
         return b"Transfer-Encoding: chunked\r\n"
-    return b"Content-Length: %d\r\n" % length
+    return b"Content-Length: %d\r\n" % body.length
 
 
 def _hop_lines(request: Request) -> bytes:

@@ -122,10 +122,10 @@ class ClientStream(Stream):
 
     def head_received(self, head: Head, is_last: bool) -> None:
         self._head = head
+        length = head.fields.length
+        if self._request.method != b"HEAD" and head.status not in (204, 304):
+            self.left = length
         if not is_last:
-            length = head.fields.length
-            if self._request.method != b"HEAD":
-                self.left = length
             self._body = FlowBody(self, self, length if length >= 0 else None)
 
     def informational_received(self, head: Head) -> None:
@@ -144,6 +144,8 @@ class ClientStream(Stream):
     def broken(self, code: int) -> None:
         if self.is_remote_ended and code == NO_ERROR:
             return  # the answer is complete, and the server wants no more of the request
+        if self.is_remote_ended and self.left > 0:
+            self._head = None  # it promised more
         error = self._connection.error
         if error is None:
             error = _failure(code)

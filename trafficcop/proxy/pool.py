@@ -88,8 +88,11 @@ class Pool:
         try:
             connection = await dial()
         except Exception as error:
-            # This task is one of those that dial until it ends.
-            if len(self._waiting) >= len(self._dialling):
+            # Out of the count at once: others may fail in this very turn, before the callback of this task is called.
+            task = asyncio.current_task()
+            if task is not None:
+                self._dialling.discard(task)
+            if len(self._waiting) > len(self._dialling):
                 seat = self._waiting.popleft()
                 seat.error = error
                 seat.set()
