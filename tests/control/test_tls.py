@@ -108,6 +108,13 @@ def test_unknown_options_close_their_hosts() -> None:
     assert plan.routers == ()
 
 
+def test_a_router_for_every_name_that_does_not_serve_takes_them_all_the_same() -> None:
+    plan, _ = routers("a: {rule: 'PathPrefix(`/`)', service: missing, tls: {}}")
+    assert (hosts(plan), plan.routers) == ({"*": "default"}, ())
+    plan, _ = routers("a: {rule: 'PathPrefix(`/`', service: s, tls: {}}")
+    assert hosts(plan) == {}
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [

@@ -122,7 +122,8 @@ def other_hosts(
     entries: Iterable[RouterEntry], plans: Iterable[RouterPlan], good: Collection[str]
 ) -> dict[str, dict[str, str]]:
     """The server names, by entry point, of TLS routers that do not serve: their options are in force all the same, and
-    where these are broken the connection is closed."""
+    where these are broken the connection is closed. One whose rule has no name keeps every other name from TCP routers
+    that take them all (Traefik `pkg/server/router/tcp/manager.go`)."""
     serving = {(plan.name, plan.entry_point) for plan in plans}
     hosts: dict[str, dict[str, str]] = {}
     for entry in entries:
@@ -131,4 +132,6 @@ def other_hosts(
                 options = entry.options if entry.options in good else ""
                 for domain in entry.domains:
                     hosts.setdefault(entry_point, {})[domain] = options
+                if entry.options and not entry.domains:  # without options its rule could not be read
+                    hosts.setdefault(entry_point, {}).setdefault("*", DEFAULT if DEFAULT in good else "")
     return hosts
