@@ -298,7 +298,11 @@ def test_keys_that_are_not_used() -> None:
     assert [(key.identifier, len(key.algorithms)) for key in keys] == [("a", 6), ("c", 1)]
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=12
+    )
+)
 def test_other_content_is_no_set_of_keys(content: Any) -> None:
     for text in (json.dumps(content), json.dumps({"keys": content}), json.dumps({"keys": [content]})):
         with pytest.raises(ValueError):

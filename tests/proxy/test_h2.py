@@ -305,7 +305,7 @@ async def test_a_client_that_leaves_cancels_its_stream_only() -> None:
         client = await loopback.client()
         await client.send(GET)
         await until(lambda: len(server.asked) == 1)
-        client.abort()
+        client.reset()
         assert await server.asked[0].reset() == faults.CANCEL
         assert (await loopback.ask(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n"))[2] == b"other"
         assert len(server.visits) == 1
