@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.wire.source import Notes
 from trafficcop.http.body import HIGH_WATER, Stream
 
 
-class Told:
-    """A source that notes what it is asked for."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def pause_body(self) -> None:
-        self.asked.append("pause")
-
-    def resume_body(self) -> None:
-        self.asked.append("resume")
-
-    def continue_body(self) -> None:
-        self.asked.append("continue")
-
-    def abandon_body(self) -> None:
-        self.asked.append("abandon")
-
-
 async def test_more_than_enough_pauses_the_source_until_it_is_read() -> None:
-    source = Told()
+    source = Notes()
     body = Stream(source)
     body.feed(b"x" * HIGH_WATER)
     assert source.asked == []
@@ -39,7 +21,7 @@ async def test_more_than_enough_pauses_the_source_until_it_is_read() -> None:
 
 
 async def test_a_reader_that_will_not_read_for_a_while() -> None:
-    source = Told()
+    source = Notes()
     body = Stream(source)
     body.hold()
     body.hold()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import Origin, build, make_request, read_all, run
+from tests.wire.source import Notes
 from trafficcop.config.middlewares import ContentType
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Stream
@@ -101,21 +102,9 @@ def test_auto_detect_false_is_nothing_done() -> None:
     assert build("content_type", ContentType(True), origin) is not origin
 
 
-class Sender:
-    """Where a streamed body comes from; knows whether anybody still wants it."""
-
-    is_abandoned = False
-
-    def pause_body(self) -> None: ...
-    def resume_body(self) -> None: ...
-    def continue_body(self) -> None: ...
-    def abandon_body(self) -> None:
-        self.is_abandoned = True
-
-
-def started() -> tuple[Sender, Stream]:
+def started() -> tuple[Notes, Stream]:
     """A body of which the first piece is here."""
-    sender = Sender()
+    sender = Notes()
     body = Stream(sender)
     body.feed(b"GIF89a")
     return sender, body
@@ -146,9 +135,9 @@ async def test_what_was_read_can_be_taken_and_given_up() -> None:
     assert response.body.take_available() == b"GIF89a"
     body.feed(b"more")
     assert await response.body.read() == b"more"
-    assert not sender.is_abandoned
+    assert sender.asked == []
     response.body.close()
-    assert sender.is_abandoned
+    assert sender.asked == ["abandon"]
 
 
 async def test_our_own_failures_are_text() -> None:

@@ -173,17 +173,24 @@ def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trafficcop.server.limits.HALF_CLOSED_SECONDS", 0.05)
 
 
-@pytest.mark.parametrize("is_reset", [False, True])
-@pytest.mark.usefixtures("short_patience")
-async def test_a_client_that_leaves_before_the_answer_closes_the_server_connection(is_reset: bool) -> None:
+def until_closed(answer: bytes = b"") -> tuple[Scripted, asyncio.Event]:
+    """A server that answers with so much and no more, and what is set when its connection ends."""
     closed = asyncio.Event()
 
     async def script(visit: Visit) -> None:
         await visit.head()
+        if answer:
+            await visit.send(answer)
         await visit.closed()
         closed.set()
 
-    server = Scripted(script)
+    return Scripted(script), closed
+
+
+@pytest.mark.parametrize("is_reset", [False, True])
+@pytest.mark.usefixtures("short_patience")
+async def test_a_client_that_leaves_before_the_answer_closes_the_server_connection(is_reset: bool) -> None:
+    server, closed = until_closed()
     async with router(server) as loopback:
         client = await loopback.client()
         await client.send(GET)
@@ -198,14 +205,7 @@ async def test_a_client_that_leaves_before_the_answer_closes_the_server_connecti
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
 async def test_a_client_that_leaves_inside_its_body_closes_the_server_connection(framing: bytes) -> None:
-    closed = asyncio.Event()
-
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-        closed.set()
-
-    server = Scripted(script)
+    server, closed = until_closed()
     async with router(server) as loopback:
         client = await loopback.client()
         await client.send(POST + framing + b"\r\n\r\n5\r\nhello\r\n")
@@ -219,15 +219,8 @@ async def test_a_client_that_leaves_inside_its_body_closes_the_server_connection
 
 @pytest.mark.usefixtures("short_patience")
 async def test_a_client_that_leaves_inside_the_answer_closes_the_server_connection() -> None:
-    closed = asyncio.Event()
-
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.send(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-        await visit.closed()
-        closed.set()
-
-    async with router(Scripted(script)) as loopback:
+    server, closed = until_closed(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    async with router(server) as loopback:
         client = await loopback.client()
         await client.send(GET)
         await client.head()

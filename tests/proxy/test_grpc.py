@@ -100,20 +100,24 @@ async def calls(*, is_secure: bool = False) -> AsyncIterator[tuple[grpc.aio.Chan
         await server.stop(None)
 
 
+async def make_every_kind_of_call(channel: grpc.aio.Channel) -> None:
+    assert await channel.unary_unary("/test.Echo/Unary")(b"hello") == b"hello"
+    counted = [part async for part in channel.unary_stream("/test.Echo/Count")(b"100")]
+    assert counted == [b"%d" % number for number in range(100)]
+    assert await channel.stream_unary("/test.Echo/Collect")(iter([b"a", b"b", b"c"])) == b"a,b,c"
+    conversation = channel.stream_stream("/test.Echo/Converse")()
+    for word in (b"one", b"two", b"three"):
+        await conversation.write(word)
+        assert await conversation.read() == word.upper()
+    await conversation.done_writing()
+    assert await conversation.read() is grpc.aio.EOF
+    assert await conversation.code() == grpc.StatusCode.OK
+
+
 @pytest.mark.parametrize("is_secure", [False, True])
 async def test_every_kind_of_call(is_secure: bool) -> None:
     async with calls(is_secure=is_secure) as (channel, _):
-        assert await channel.unary_unary("/test.Echo/Unary")(b"hello") == b"hello"
-        counted = [part async for part in channel.unary_stream("/test.Echo/Count")(b"100")]
-        assert counted == [b"%d" % number for number in range(100)]
-        assert await channel.stream_unary("/test.Echo/Collect")(iter([b"a", b"b", b"c"])) == b"a,b,c"
-        conversation = channel.stream_stream("/test.Echo/Converse")()
-        for word in (b"one", b"two", b"three"):
-            await conversation.write(word)
-            assert await conversation.read() == word.upper()
-        await conversation.done_writing()
-        assert await conversation.read() is grpc.aio.EOF
-        assert await conversation.code() == grpc.StatusCode.OK
+        await make_every_kind_of_call(channel)
 
 
 async def test_metadata_both_ways() -> None:

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 from tests.live import live
-from tests.proxy.test_grpc import PAIR, Echo, failure
+from tests.proxy.test_grpc import PAIR, Echo, failure, make_every_kind_of_call
 from tests.secure import certificates_of, exchange
 from tests.tls_servers import authority, pair_for
 
@@ -58,17 +58,7 @@ async def calls(directory: Path) -> AsyncIterator[tuple[grpc.aio.Channel, Echo]]
 
 async def test_every_kind_of_call(tmp_path: Path) -> None:
     async with calls(tmp_path) as (channel, _):
-        assert await channel.unary_unary("/test.Echo/Unary")(b"hello") == b"hello"
-        counted = [part async for part in channel.unary_stream("/test.Echo/Count")(b"100")]
-        assert counted == [b"%d" % number for number in range(100)]
-        assert await channel.stream_unary("/test.Echo/Collect")(iter([b"a", b"b", b"c"])) == b"a,b,c"
-        conversation = channel.stream_stream("/test.Echo/Converse")()
-        for word in (b"one", b"two", b"three"):
-            await conversation.write(word)
-            assert await conversation.read() == word.upper()
-        await conversation.done_writing()
-        assert await conversation.read() is grpc.aio.EOF
-        assert await conversation.code() == grpc.StatusCode.OK
+        await make_every_kind_of_call(channel)
 
 
 async def test_large_messages_and_many_calls(tmp_path: Path) -> None:

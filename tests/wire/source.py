@@ -15,7 +15,7 @@ STEPS = (0, 1, 3)  # a message is fed whole, byte by byte, and in pieces of thre
 
 
 class Notes:
-    """A source of bodies."""
+    """A source of bodies: what it was asked, in order."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
-from trafficcop.http.drive import Drive, in_task
+from trafficcop.http.drive import in_task
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
+from trafficcop.proxy.repeated import Repeated
 
 # RFC 9110 §9.2.2, and what Go's transport sends again on a connection that turned out to be closed.
 IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
@@ -99,10 +100,8 @@ def lines_of(request: Request) -> bytes:
     return request.headers.encode() + request.peer.forwarded_for
 
 
-class SecondChance(Answer):
+class SecondChance(Repeated):
     """An answer whose request is sent again, once, if the pooled connection turns out to be closed."""
-
-    _dialling: Drive | None = None  # `_drive` is who waits
 
     def __init__(self, pool: Pool, request: Request, head: bytes) -> None:
         super().__init__()
@@ -115,24 +114,11 @@ class SecondChance(Answer):
         if head is None or not isinstance(error, ProxyError) or not error.is_retryable:
             super().fail(error)
             return
-        self.sender = None
-        self._dialling = Drive(self._on_dialled)
-        self._dialling.start(self._again(head))
+        self._send_again(self._again(head))
 
     async def _again(self, head: bytes) -> None:
         connection = await in_task(self._pool.dial())
         connection.send(self._request, head, None, self)
-
-    def _on_dialled(self, error: BaseException | None) -> None:
-        self._dialling = None
-        if error is not None:
-            super().fail(error)
-
-    def give_up(self) -> None:
-        drive, self._dialling = self._dialling, None
-        super().give_up()
-        if drive is not None:
-            drive.throw(ProxyError(Kind.CLIENT_GONE))
 
 
 class Rest(Body):

@@ -8,12 +8,12 @@ from typing import Final
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
-from trafficcop.http.drive import Drive
 from trafficcop.http.h2.hpack_encoder import WITHOUT_INDEXING, encode_literal
 from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.forward import BODY_EXPECTED, IDEMPOTENT, Forward, Rest, lines_of
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.h2_pool import Connection, StreamPool
+from trafficcop.proxy.repeated import Repeated
 
 _TRAILERS: Final = encode_literal(b"te", b"trailers", WITHOUT_INDEXING)
 
@@ -96,10 +96,9 @@ class ForwardStreams:
 _MOST_ATTEMPTS: Final = 6  # as net/http: connections may end faster than requests find them
 
 
-class Resent(Answer):
+class Resent(Repeated):
     """An answer whose request is sent again if the server has not looked at it."""
 
-    _dialling: Drive | None = None
     _attempts: int = 0
 
     def __init__(self, forward: ForwardStreams, request: Request, whole: bytes) -> None:
@@ -113,9 +112,7 @@ class Resent(Answer):
             super().fail(error)
             return
         self._attempts += 1
-        self.sender = None
-        self._dialling = Drive(self._on_dialled)
-        self._dialling.start(self._again())
+        self._send_again(self._again())
 
     def _may_repeat(self, error: ProxyError) -> bool:
         if not error.is_retryable:
@@ -127,14 +124,3 @@ class Resent(Answer):
     async def _again(self) -> None:
         connection = await self._forward.connection()
         self._forward.send(connection, self._request, self._whole, None, self)
-
-    def _on_dialled(self, error: BaseException | None) -> None:
-        self._dialling = None
-        if error is not None:
-            super().fail(error)
-
-    def give_up(self) -> None:
-        drive, self._dialling = self._dialling, None
-        super().give_up()
-        if drive is not None:
-            drive.throw(ProxyError(Kind.CLIENT_GONE))
