@@ -223,3 +223,29 @@ async def test_client_certificates(
             else:
                 with pytest.raises((ssl.SSLError, ConnectionError)):
                     await asyncio.to_thread(exchange, port, "a.example.com", GET, context)
+
+
+@pytest.mark.parametrize("kind", ["RequestClientCert", "RequireAndVerifyClientCert"])
+async def test_clients_are_told_whose_certificates_are_good(tmp_path: Path, kind: str) -> None:
+    files = [AUTHORITY.write(tmp_path, "one")[0], make(common="other", is_ca=True).write(tmp_path, "two")[0]]
+    async with serving(tmp_path, f"clientAuth: {{clientAuthType: {kind}, caFiles: {files}}}") as port:
+        for version in ("-tls1_2", "-tls1_3"):
+            words = ["-connect", f"127.0.0.1:{port}", "-servername", "a.example.com", version]
+            process = await asyncio.create_subprocess_exec(
+                "openssl", "s_client", *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+            )
+            output, _ = await process.communicate()
+            names = output.partition(b"Acceptable client certificate CA names\n")[2].splitlines()[:2]
+            assert [name.replace(b" ", b"") for name in names] == [b"CN=authority", b"CN=other"]
+
+
+async def test_a_certificate_that_need_not_be_shown_is_not_passed_on(tmp_path: Path) -> None:
+    ca, _ = AUTHORITY.write(tmp_path, "ca")
+    text = (
+        "http:\n"
+        "  middlewares: {m: {passTLSClientCert: {pem: true}}}\n"
+        "  routers: {r: {rule: PathPrefix(`/`), service: noop@internal, middlewares: [m], tls: {}}}\n"
+        f"tls:\n  options: {{default: {{clientAuth: {{clientAuthType: VerifyClientCertIfGiven, caFiles: [{ca}]}}}}}}\n"
+    )
+    async with live(text) as port:
+        assert (await ask(port, "a.example.com")).status == 418

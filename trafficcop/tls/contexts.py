@@ -14,10 +14,6 @@ from trafficcop.tls.engine import Endpoint, ServerEndpoint
 from trafficcop.tls.names import VERSIONS, ciphers_of
 from trafficcop.tls.tickets import TicketKeys
 
-# Asked for and not verified: `ssl` cannot, so pyOpenSSL speaks for those connections.
-UNVERIFIED = ("RequestClientCert", "RequireAnyClientCert")
-
-
 # Who names ChaCha20 first has no AES in its processor; `ssl` has no name for this option of OpenSSL.
 PRIORITIZE_CHACHA = 1 << 21
 
@@ -51,7 +47,7 @@ class ServerOptions:
 
 
 def server_context(options: ServerOptions, certificate: Certificate, alpn: Iterable[str], curve: str) -> ssl.SSLContext:
-    """A context for the server role. `curve`: the one to use, "" for OpenSSL's own choice."""
+    """A context for the server role that asks for no certificates. `curve`: the one to use, "" for OpenSSL's choice."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA
     set_versions(context, options)
@@ -65,13 +61,6 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
     if not is_resumable(options):
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-    if options.client_auth in ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert"):
-        must = options.client_auth == "RequireAndVerifyClientCert"
-        context.verify_mode = ssl.CERT_REQUIRED if must else ssl.CERT_OPTIONAL
-        context.load_verify_locations(cadata=options.client_cas.decode("ascii", "ignore"))
-        # As Go does: whatever is in the list may be the end of a chain, and old mistakes are forgiven.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
@@ -193,7 +182,9 @@ class Contexts:
     def _make(
         self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str, *, is_stapled: bool
     ) -> Endpoint:
-        if is_stapled or options.client_auth in UNVERIFIED or not (curve == "" or _is_settable(curve)):
+        # `ssl` neither takes unverified certificates nor tells clients whose are good.
+        is_asking = options.client_auth != "NoClientCert"
+        if is_asking or is_stapled or not (curve == "" or _is_settable(curve)):
             from trafficcop.tls.flexible import FlexibleEndpoint  # and pyOpenSSL with it: few need them
 
             return FlexibleEndpoint(options, certificate, alpn, curve, self.staples)

@@ -1,5 +1,5 @@
 """What the standard library's `ssl` cannot do, with pyOpenSSL: client certificates that are asked for and not verified,
-and OCSP staples. Only the connections that need it pay for it."""
+or by the names of their authorities, and OCSP staples. Only the connections that need it pay for it."""
 
 from __future__ import annotations
 
@@ -237,13 +237,14 @@ def _set_curve(context: SSL.Context, curve: str) -> None:
 
 def _set_client_auth(context: SSL.Context, options: ServerOptions) -> None:
     is_verified = options.client_auth in ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
-    if is_verified:
-        store = context.get_cert_store()
-        if store is None:
-            raise ValueError("a context without a store")
-        for authority in x509.load_pem_x509_certificates(options.client_cas):
-            store.add_cert(crypto.X509.from_cryptography(authority))
-        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store = context.get_cert_store()
+    if store is None:
+        raise ValueError("a context without a store")
+    # As Go does: whatever is in the list may be the end of a chain.
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for one in x509.load_pem_x509_certificates(options.client_cas) if options.client_cas else ():
+        store.add_cert(crypto.X509.from_cryptography(one))
+        context.add_client_ca(one)
     context.set_verify(_MODES[options.client_auth], _believe if is_verified else _take)
 
 
