@@ -85,7 +85,7 @@ def read(path: Path) -> dict[str, object] | None:
 async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
     line = await logged(tmp_path / "log", Logged(server, None, has_headers=True))
     assert line is not None
-    assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 9)
+    assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 5)
     assert line["origin_Server"] == "theirs"
     assert "downstream_Server" not in line
     total, origin, overhead = line["Duration"], line["OriginDuration"], line["Overhead"]

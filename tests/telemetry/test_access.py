@@ -61,7 +61,6 @@ def test_internal_services(tmp_path, add_internals):
     assert log.is_wanted(Route("ping@internal", "ping@internal")) == add_internals
     assert log.is_wanted(Route("app@file", "app@file"))
     assert not log.is_wanted(Route("app@file", "app@file", is_logged=False))
-    assert log.is_wanted(None)
     log.close()
 
 

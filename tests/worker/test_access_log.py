@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import ask, backend, plain, running
+from tests.live import Answer, ask, backend, plain, running
 from tests.loopback import until
 
 ROUTES = """
@@ -25,6 +25,9 @@ http:
     plain: {{stripPrefix: {{prefixes: [/app]}}}}
     gone: {{headers: {{customResponseHeaders: {{X-Mine: ours}}}}}}
     again: {{retry: {{attempts: 2}}}}
+    small: {{compress: {{minResponseBodyBytes: 1}}}}
+    pages: {{errors: {{status: ["404"], service: page, query: "/page/{{status}}"}}}}
+    digest: {{digestAuth: {{users: ["test:traefik:a2688e031edb4be6a3797f3882655c05"]}}}}
 """
 STATIC = "entryPoints: {{web: {{address: '127.0.0.1:0'}}}}\naccessLog: {{filePath: {}, format: {}{}}}\n{}"
 METRICS = "metrics: {prometheus: {addRoutersLabels: true}}"
@@ -95,3 +98,76 @@ async def test_a_streamed_answer(tmp_path: Path) -> None:
     line = json.loads(text)
     assert (line["OriginStatus"], line["OriginContentSize"], line["DownstreamContentSize"]) == (200, 5, 5)
     assert 0 < line["OriginDuration"] <= line["Duration"]
+
+
+async def one_line(tmp_path: Path, middleware: str, answer: Answer, request: str) -> dict[str, Any]:
+    """The line of one exchange, with all fields."""
+    path = tmp_path / "log"
+    more = f", middlewares: [{middleware}]" if middleware else ""
+    static = STATIC.format(path, "json", HEADERS, "")
+    async with backend(answer) as port:
+        async with running(ROUTES.format(port=port, more=more), static) as (web, _):
+            await ask(web, request)
+            (text,) = await lines(path, 1)
+    line: dict[str, Any] = json.loads(text)
+    return line
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [plain(200, b"hello" * 100, "Content-Type: text/plain\r\n"), CHUNKED])
+async def test_the_size_at_the_server_is_that_before_compression(tmp_path: Path, answer: bytes) -> None:
+    line = await one_line(tmp_path, "small", lambda n, head, body: answer, "GET /\nAccept-Encoding: gzip")
+    size = 500 if b"Content-Length" in answer else 5
+    assert line["OriginContentSize"] == size
+    assert line["DownstreamContentSize"] not in (0, size)
+    assert line["GzipRatio"] == size / line["DownstreamContentSize"]
+
+
+async def test_a_page_for_an_error_comes_from_the_server_of_the_page(tmp_path: Path) -> None:
+    def answer(number: int, head: str, body: bytes) -> bytes:
+        return plain(200, b"a page") if " /page/404 " in head else plain(404, b"not here at all")
+
+    line = await one_line(tmp_path, "pages", answer, "GET /")
+    assert (line["ServiceName"], line["OriginStatus"], line["DownstreamStatus"]) == ("page@file", 200, 404)
+    assert (line["OriginContentSize"], line["DownstreamContentSize"]) == (6, 6)
+
+
+@pytest.mark.parametrize(
+    ("target", "answer"),
+    [
+        ("HEAD /", b"HTTP/1.1 200 OK\r\n\r\n"),
+        ("GET /", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("GET /", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+    ],
+)
+async def test_a_length_that_nobody_told_is_not_logged(tmp_path: Path, target: str, answer: bytes) -> None:
+    line = await one_line(tmp_path, "", lambda n, head, body: answer, target)
+    assert "origin_Content-Length" not in line
+    assert "downstream_Content-Length" not in line
+
+
+async def test_nobody_is_named_who_has_not_said_a_name(tmp_path: Path) -> None:
+    line = await one_line(tmp_path, "digest", lambda n, head, body: plain(200), "GET /")
+    assert (line["DownstreamStatus"], line["ClientUsername"]) == (401, "-")
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+async def test_an_entry_point_decides_for_what_no_router_takes(tmp_path: Path, is_logged: bool) -> None:
+    path = tmp_path / "log"
+    static = f"""
+entryPoints: {{web: {{address: "127.0.0.1:0", observability: {{accessLogs: {str(is_logged).lower()}}}}}}}
+accessLog: {{filePath: {path}}}
+"""
+    routes = """
+http:
+  routers: {r: {rule: Path(`/ours`), service: s, observability: {accessLogs: true}}}
+  services: {s: {loadBalancer: {servers: []}}}
+"""
+    async with running(routes, static) as (web, _):
+        await ask(web, "GET /nowhere")
+        await ask(web, "GET /%zz")
+        await ask(web, "GET /ours")
+        found = await lines(path, 1 + 2 * is_logged)
+    assert [text.split()[6] for text in found] == (["/nowhere", "/%zz", "/ours"] if is_logged else ["/ours"])

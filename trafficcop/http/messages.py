@@ -101,7 +101,7 @@ class Target:
 class Origin:
     """What a server answered, before any middleware touched it: noted only where an access log is kept."""
 
-    __slots__ = ("answered", "headers", "length", "started", "status")
+    __slots__ = ("answered", "body", "headers", "length", "started", "status")
 
     def __init__(self, started: int) -> None:
         self.started = started  # as `answered`: nanoseconds of `perf_counter_ns`
@@ -109,6 +109,7 @@ class Origin:
         self.status = 0
         self.headers: list[Field] | None = None
         self.length: int | None = None
+        self.body: Body = EMPTY  # to ask how much of it has come
 
 
 class Request:
@@ -176,6 +177,14 @@ class Response:
         self.status = status
         self.headers = headers
         self.body = body
+
+
+def told_length(method: bytes, response: Response) -> int | None:
+    """The Content-Length of an answer; None when it has none (RFC 9110 §8.6)."""
+    status = response.status
+    if status < 200 or status in (204, 304):
+        return None
+    return None if method == b"HEAD" and response.body is EMPTY else response.body.length
 
 
 class Tunnel:

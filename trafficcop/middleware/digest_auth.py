@@ -113,7 +113,8 @@ class DigestAuth:
         return hmac.compare_digest(expected, get(b"response", b"")) and secret is not None
 
     def _refuse(self, request: Request, user: bytes, stale: bytes) -> Ready:
-        request.note("ClientUsername", user.decode(errors="replace"))
+        if user:
+            request.note("ClientUsername", user.decode(errors="replace"))
         challenge = b'Digest realm="%b", nonce="%b", opaque="%b", %balgorithm="MD5", qop="auth"' % (
             self._realm,
             self._nonces.make(),

@@ -75,7 +75,7 @@ class ErrorPages:
             if error.side is Side.DOWNSTREAM:
                 raise
             response = failure_response(error)
-        request.server = page.server
+        request.server, request.origin = page.server, page.origin
         response.status = status
         if request.method == b"HEAD" or status < 200 or status in (204, 304):
             _empty(response)

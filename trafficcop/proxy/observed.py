@@ -15,7 +15,7 @@ from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Bytes, Stream, received_of
 from trafficcop.http.h1_encode import reason_of
 from trafficcop.http.headers import KIND
-from trafficcop.http.messages import Handler, Origin, Request, Response
+from trafficcop.http.messages import Handler, Origin, Request, Response, told_length
 from trafficcop.http.meter import BUCKETS, CLIENT_GONE, GRPC, GRPC_WEB, HTTP, SENT, SUM, Meter, grpc_code, protocol_of
 from trafficcop.http.watched import watch
 
@@ -136,8 +136,13 @@ class Logged(Observed):
 
     async def _awaited(self, coming: Awaitable[Response], request: Request, started: int) -> Response:
         request.origin = Origin(started)
-        response = await super()._awaited(coming, request, started)
-        self._note(request, started, response, perf_counter_ns())
+        try:
+            response = await coming
+        except BaseException as error:
+            self._settle(request, started, None, error)
+            raise
+        self._note(request, started, response, perf_counter_ns())  # first, for the meter may wrap the body
+        self._settle(request, started, response, None)
         return response
 
     def _note(self, request: Request, started: int, response: Response | None, now: int) -> None:
@@ -145,9 +150,11 @@ class Logged(Observed):
         if response is not None:
             origin.answered = now
             origin.status = response.status
+            if request.method != b"HEAD":
+                origin.body = response.body
             if self._has_headers:
                 origin.headers = response.headers.fields.copy()
-                origin.length = response.body.length
+                origin.length = told_length(request.method, response)
 
 
 def _count(meter: Meter, request: Request, code: int, started: int, size: int) -> None:

@@ -6,9 +6,9 @@ from time import perf_counter_ns
 from typing import Any
 
 from trafficcop.http.answer import Answer
-from trafficcop.http.body import EMPTY
+from trafficcop.http.body import EMPTY, received_of
 from trafficcop.http.headers import KIND, MANAGED, Field
-from trafficcop.http.messages import Request, Response
+from trafficcop.http.messages import Request, Response, told_length
 from trafficcop.http.meter import HTTP, Meter, protocol_of
 from trafficcop.server.metrics_observer import MetricsObserver
 from trafficcop.telemetry.access import AccessLog
@@ -21,16 +21,23 @@ from trafficcop.telemetry.meters import Meters
 class AccessObserver(MetricsObserver):
     """Writes a line for each exchange: at one go if it is a usual one, else from a record of all there is."""
 
-    __slots__ = ("_clock", "_entry_point", "_has_origins", "_is_counting", "_log", "_usual")
+    __slots__ = ("_clock", "_entry_point", "_has_origins", "_is_counting", "_log", "_logs_unrouted", "_usual")
 
     def __init__(
-        self, log: AccessLog, entry_point: str, meters: Meters | None = None, unrouted: Meter | None = None
+        self,
+        log: AccessLog,
+        entry_point: str,
+        meters: Meters | None = None,
+        unrouted: Meter | None = None,
+        *,
+        logs_unrouted: bool = True,
     ) -> None:
         super().__init__(meters, unrouted)
         self._is_counting = meters is not None
         self._clock = Clock()
         self._log = log
         self._entry_point = entry_point
+        self._logs_unrouted = logs_unrouted  # what no router took is logged if the entry point says so
         self._has_origins = log.needs_origins
         self._usual = log.usual(entry_point)
 
@@ -74,7 +81,7 @@ class AccessObserver(MetricsObserver):
             if line:
                 self._log.append(line)
                 return
-        if self._log.is_wanted(route):
+        if self._logs_unrouted if route is None else self._log.is_wanted(route):
             record = self._record(seen, elapsed, response, size)
             _note_origin(record, answer, is_whole, started + elapsed, size)
             self._log.record(record)
@@ -98,8 +105,7 @@ class AccessObserver(MetricsObserver):
             record.downstream_status = response.status
             record.downstream_size = size
             if log.needs_response_headers:
-                length = response.body.length if response.status >= 200 and response.status not in (204, 304) else None
-                record.downstream_headers = _with_length(response.headers.fields, length)
+                record.downstream_headers = _with_length(response.headers.fields, told_length(seen[2], response))
         return record
 
 
@@ -116,6 +122,8 @@ def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, no
     elif origin is not None:
         started, answered, status = origin.started, origin.answered, origin.status
         record.origin_headers = origin.headers and _with_length(origin.headers, origin.length)
+        if answered:
+            size = received_of(origin.body)  # what is between the server and the client may have packed it
     else:
         return
     record.origin_status = status or record.downstream_status

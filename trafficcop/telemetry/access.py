@@ -80,10 +80,8 @@ class AccessLog:
         """What writes the lines of usual exchanges, to be appended as they are; None if each must be looked at."""
         return None if self._filter is not None else usual_line(self._format_name, self._modes, entry_point)
 
-    def is_wanted(self, route: Route | None) -> bool:
-        """Whether the requests of a router, or of none, may be in the log at all."""
-        if route is None:
-            return True
+    def is_wanted(self, route: Route) -> bool:
+        """Whether the requests of a router may be in the log at all."""
         return route.is_logged and (self.has_internals or not route.service.endswith("@internal"))
 
     def record(self, record: AccessRecord) -> None:

@@ -96,13 +96,14 @@ class Runtime:
     def _observer(self, entry_point: str) -> Observer | None:
         """Whoever wants to know of the requests of an entry point, as one."""
         unrouted = None
+        options = self._static.entry_points[entry_point].observability
         if self.meters is not None:
-            options = self._static.entry_points[entry_point].observability
             unrouted = self.meters.entry_point(entry_point) if options is None or options.metrics else None
         if self._access is not None:
             from trafficcop.server.access_observer import AccessObserver
 
-            return AccessObserver(self._access, entry_point, self.meters, unrouted)
+            is_logged = options is None or options.access_logs
+            return AccessObserver(self._access, entry_point, self.meters, unrouted, logs_unrouted=is_logged)
         if self.meters is not None:
             from trafficcop.server.metrics_observer import MetricsObserver
 
