@@ -84,6 +84,7 @@ class Kind(enum.Enum):
     SERVER_CLOSED = "server closed the connection before an answer"
     BAD_RESPONSE = "server sent a malformed answer"
     BAD_SCHEME = "unsupported scheme of a server"
+    NO_HOST = "the URL of a server has no host"
     TIMEOUT = "server took too long"
     UNTRUSTED = "server cannot be trusted"  # its certificate, or it does not speak TLS at all
 
@@ -135,6 +136,7 @@ STATUSES: dict[Kind, int] = {
     Kind.SERVER_CLOSED: 502,
     Kind.BAD_RESPONSE: 500,
     Kind.BAD_SCHEME: 500,
+    Kind.NO_HOST: 500,
     Kind.TIMEOUT: 504,
     Kind.UNTRUSTED: 500,
 }

@@ -43,6 +43,11 @@ TABLE = [
      "routers", "r", "disabled", ('unsupported load-balancer strategy "fastest"',)),
     ("{routers: {r: {rule: 'Host(`a`)', service: x}}, services: {x: {loadBalancer: {servers: [{url: ':1'}]}}}}",
      "services", "x", "disabled", ('error parsing server URL :1: parse ":1": missing protocol scheme',)),
+    ("{routers: {r: {rule: 'Host(`a`)', service: x}}, services: {x: {loadBalancer: {servers: [{url: 'http://[a]'}]}}}}",
+     "services", "x", "disabled", ('error parsing server URL http://[a]: parse "http://[a]": invalid host',)),
+    ("{routers: {r: {rule: 'Host(`a`)', service: x}}, services: {x: {loadBalancer: {servers: [{url: 'http://%41'}]}}}}",
+     "services", "x", "disabled",
+     ('error parsing server URL http://%41: parse "http://%41": invalid URL escape "%41"',)),
     (("{routers: {r: {rule: 'Host(`a`)', service: x}},"
      " services: {x: {loadBalancer: {serversTransport: t, servers: [{url: 'http://a'}]}}}}"),
      "services", "x", "disabled", ("servers transport not found t@file",)),

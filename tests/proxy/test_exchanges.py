@@ -336,6 +336,25 @@ async def test_a_server_of_an_unknown_scheme() -> None:
         assert (await loopback.ask(GET))[0::2] == (500, b"Internal Server Error")
 
 
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("http://", 500),
+        ("https:///x", 500),
+        ("h2c://user@", 500),
+        ("http:127.0.0.1", 500),
+        ("http://127.0.0.1:65536", 502),
+        ("http://127.0.0.1:0", 502),
+        ("http://:0", 502),
+        ("http://a..invalid", 502),
+        (f"http://{'a' * 64}.invalid", 502),
+    ],
+)
+async def test_a_server_that_cannot_be_anywhere(url: str, status: int) -> None:
+    async with router(url) as loopback:
+        assert (await loopback.ask(GET))[0] == status
+
+
 async def test_no_server() -> None:
     async with router() as loopback:
         status, fields, body = await loopback.ask(GET)

@@ -6,12 +6,14 @@ The rest is a matter of the first request.
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 # The usual form, decided at one glance: thousands of servers pass here at every reload.
 _PLAIN = re.compile(r"(?:https?|h2c)://[A-Za-z0-9._-]+(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}")
+_BAD_HOST_ESCAPE = re.compile(r"%(?!25|[89A-Fa-f][0-9A-Fa-f]).{0,2}")  # of a zone's sign, and of letters beyond ASCII
 _BAD_HOST = re.compile(r"[\x00-\x20\x7f#/?@\\^`{|}]")
 
 
@@ -19,7 +21,7 @@ def url_error(url: str) -> str:
     """The error of a URL that cannot be parsed, "" for one that can."""
     if _PLAIN.fullmatch(url):
         return ""
-    reason = _reason(url)
+    reason = _reason(url) or _unread(url)
     return f'parse "{url}": {reason}' if reason else ""
 
 
@@ -59,11 +61,20 @@ def _reason(url: str) -> str:
     return f'invalid URL escape "{bad[0]}"' if bad else ""
 
 
+def _unread(url: str) -> str:
+    """Go takes more for an address in brackets than can be one, and letters that stand for others in a name."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return "invalid host"
+    return ""
+
+
 def _authority_reason(host: str) -> str:
     bad = _BAD_HOST.search(host)
     if bad:
         return f'invalid character "{bad[0]}" in host name'
-    bad = _BAD_ESCAPE.search(host)
+    bad = _BAD_HOST_ESCAPE.search(host)
     if bad:
         return f'invalid URL escape "{bad[0]}"'
     if host.startswith("["):

@@ -188,14 +188,16 @@ def _with_forwarded_for(request: Request) -> bytes:
 
 
 class Unforwardable:
-    """Stands for a server whose URL has a scheme we cannot speak: its requests fail, those of its siblings do not."""
+    """Stands for a server whose URL leads nowhere, as one with a scheme that we cannot speak: its requests fail, those
+    of its siblings do not."""
 
-    __slots__ = ("_scheme", "_target")
+    __slots__ = ("_error", "_target")
 
-    def __init__(self, target: Target, scheme: str) -> None:
+    def __init__(self, target: Target, error: ProxyError) -> None:
         self._target = target
-        self._scheme = scheme
+        self._error = error
 
     async def __call__(self, request: Request) -> Response:
         request.server = self._target
-        raise ProxyError(Kind.BAD_SCHEME, self._scheme, is_retryable=True)
+        error = self._error
+        raise ProxyError(error.kind, error.detail, is_retryable=error.is_retryable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Target
 from trafficcop.proxy.forward import Forward, Unforwardable
 from trafficcop.proxy.origin import Limits, Origin
@@ -16,8 +17,11 @@ def forwarder(
     """For `target.url`; its pools are noted in `used`. `host` and `prefix`: see `Forward`."""
     scheme = urlsplit(target.url).scheme.lower()
     if scheme not in ("http", "https", "h2c") or (scheme == "h2c" and limits.is_http2_disabled):
-        return Unforwardable(target, scheme)
-    origin = Origin.of(target.url)
+        return Unforwardable(target, ProxyError(Kind.BAD_SCHEME, scheme, is_retryable=True))
+    try:
+        origin = Origin.of(target.url)
+    except ProxyError as error:
+        return Unforwardable(target, error)
     if scheme == "http" or limits.is_http2_disabled:
         pool = pools.get(origin, limits)
         used.add(pool)

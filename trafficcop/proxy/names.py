@@ -141,7 +141,10 @@ class Names:
 
 async def look_up(host: str) -> list[str]:
     """What the system's resolver knows: files, DNS, whatever `nsswitch.conf` says. OSError when it knows nothing."""
-    answers = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    try:
+        answers = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a label that is empty, or of more than 63 bytes
+        raise OSError(f"{host}: {error}") from None
     return [str(answer[4][0]) for answer in answers]
 
 

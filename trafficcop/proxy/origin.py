@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from trafficcop.config.dynamic import ForwardingTimeouts
+from trafficcop.errors import Kind, ProxyError
 from trafficcop.plan.model import TransportPlan
 from trafficcop.tls.client import DEFAULT_TRUST, ServerTrust
 
@@ -24,12 +25,17 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Origin:
-        """From a server's URL; ValueError when it is none."""
+        """From a server's URL; ProxyError when nobody can be there."""
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
-        if not parts.hostname:
-            raise ValueError(f"{url!r} has no host")
-        return cls(scheme, parts.hostname, parts.port or _PORTS.get(scheme, 80))
+        if not parts.netloc.rpartition("@")[2]:
+            raise ProxyError(Kind.NO_HOST, url, is_retryable=True)
+        try:
+            port = parts.port
+        except ValueError as error:  # 65536 and more
+            raise ProxyError(Kind.UNREACHABLE, f"{url}: {error}", is_retryable=True) from None
+        # A port alone is one of this machine, as it is to Go.
+        return cls(scheme, parts.hostname or "localhost", _PORTS.get(scheme, 80) if port is None else port)
 
     def __str__(self) -> str:
         return self.unix_path or f"{self.scheme}://{self.host}:{self.port}"

@@ -150,3 +150,8 @@ def test_bytes_of_others_do_no_harm() -> None:
         data = b"\0" + len(payload).to_bytes(4) + payload if chance.random() < 0.8 else payload
         with contextlib.suppress(CheckFailed):
             assert serving_status(data) >= 0
+
+
+async def test_a_server_that_cannot_be_anywhere() -> None:
+    assert "port must be 0-65535" in await verdict("http://127.0.0.1:65536", CHECK)
+    assert "label empty or too long" in await verdict("http://a..b", CHECK)

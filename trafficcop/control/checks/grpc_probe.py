@@ -7,7 +7,7 @@ written and read here.
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from trafficcop.config.dynamic import ServerHealthCheck
 from trafficcop.control.checks.health import CheckFailed
@@ -38,13 +38,16 @@ class GRPCProbe:
     def __init__(self, url: str, config: ServerHealthCheck) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname or ""
-        self._port = config.port or parts.port or _PORTS.get(parts.scheme, 80)
+        self._port = config.port or _port(parts)
         self._scheme = config.scheme
 
     async def __call__(self) -> None:
         if self._scheme not in _PLAIN_SCHEMES:
             raise CheckFailed(f'no credentials for the scheme "{self._scheme}": use http or h2c')
-        reader, writer = await asyncio.open_connection(self._host, self._port)
+        try:
+            reader, writer = await asyncio.open_connection(self._host, self._port)
+        except (OverflowError, UnicodeError) as error:  # of the port, of the name
+            raise CheckFailed(str(error)) from None
         try:
             call = await _Call(writer).answer(reader, self._authority())
         finally:
@@ -145,6 +148,15 @@ class _Reply(Stream):
             text = unquote_to_bytes(self._fields.get(b"grpc-message", b"")).decode("utf-8", "replace")
             raise CheckFailed(f"gRPC health check failed: code {code.decode('latin-1') or 'missing'} {text}".rstrip())
         return self._data
+
+
+def _port(url: SplitResult) -> int:
+    """-1 for one that is none: connecting tells so."""
+    try:
+        port = url.port
+    except ValueError:
+        return -1
+    return _PORTS.get(url.scheme, 80) if port is None else port
 
 
 def serving_status(data: bytes) -> int:
