@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import urlsplit
 
-from trafficcop.errors import Kind, ProxyError
+from trafficcop.errors import ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
 from trafficcop.http.drive import in_task
