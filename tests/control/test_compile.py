@@ -50,7 +50,10 @@ TABLE = [
      ('error parsing server URL http://%41: parse "http://%41": invalid URL escape "%41"',)),
     (("{routers: {r: {rule: 'Host(`a`)', service: x}},"
      " services: {x: {loadBalancer: {serversTransport: t, servers: [{url: 'http://a'}]}}}}"),
-     "services", "x", "disabled", ("servers transport not found t@file",)),
+     "services", "x", "disabled",
+     ("error building proxy for server URL http://a: getting RoundTripper: servers transport not found t@file",)),
+    ("{routers: {r: {rule: 'Host(`a`)', service: x}}, services: {x: {loadBalancer: {serversTransport: t}}}}",
+     "services", "x", "enabled", ()),
     ((f"{{routers: {{r: {{rule: 'Host(`a`)', service: x}}}},"
      f" services: {{{SERVICE}, x: {{loadBalancer: {{servers: []}}, weighted: {{services: [{{name: s}}]}}}}}}}}"),
      "services", "x", "disabled",

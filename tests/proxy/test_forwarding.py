@@ -7,6 +7,7 @@ import pytest
 from tests.loopback import PATIENCE, Scripted, fixed, part_of, router, until
 from trafficcop.config.dynamic import LoadBalancer
 from trafficcop.config.entry_points import EntryPoint, ForwardedHeaders
+from trafficcop.errors import ProxyError
 from trafficcop.proxy.origin import Origin
 
 START = b"GET / HTTP/1.1\r\nHost: a.test:81\r\n"
@@ -174,5 +175,5 @@ async def test_a_retired_pool_closes_what_is_idle() -> None:
 def test_origins() -> None:
     assert Origin.of("http://[::1]:81/x") == Origin("http", "::1", 81)
     assert Origin.of("HTTP://A.test") == Origin("http", "a.test", 80)
-    with pytest.raises(ValueError, match="no host"):
+    with pytest.raises(ProxyError, match="no host"):
         Origin.of("http://")

@@ -146,16 +146,22 @@ class Services:
             for option, mistake in mistakes(balancer.health_check):
                 ledger.tell(entry, mistake, "loadBalancer", "healthCheck", option)
         self._tell_of_flushing(entry, balancer)
-        if balancer.servers_transport:
-            name = qualify(balancer.servers_transport, provider_of(entry.name))
-            if name not in self._transports:
-                text = f"servers transport not found {name}"
-                entry.blame(text)
-                near = ledger.suggest(name, self._transports)
-                ledger.tell(entry, text + near, "loadBalancer", "serversTransport")
-                return text
+        return self._check_transport(entry, balancer) if balancer.servers_transport else ""
+
+    def _check_transport(self, entry: Entry[Service], balancer: LoadBalancer) -> str:
+        name = qualify(balancer.servers_transport, provider_of(entry.name))
+        if name in self._transports:
             entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=name))
-        return ""
+            return ""
+        text = f"servers transport not found {name}"
+        near = self._ledger.suggest(name, self._transports)
+        self._ledger.tell(entry, text + near, "loadBalancer", "serversTransport")
+        if not balancer.servers:  # to Traefik it is a matter of each server
+            entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=""))
+            return ""
+        error = f"error building proxy for server URL {balancer.servers[0].url}: getting RoundTripper: {text}"
+        entry.blame(error)
+        return error
 
     def _tell_of_flushing(self, entry: Entry[Service], balancer: LoadBalancer) -> None:
         forwarding = balancer.response_forwarding
