@@ -218,3 +218,32 @@ def test_pairs_are_parsed_once_and_forgotten(tmp_path: Path) -> None:
     third, _ = compile(static(), {}, pairs=book)
     assert third.certificates == ()
     assert book.files == set()
+
+
+def test_a_pair_that_breaks_stays_as_it_was(tmp_path: Path) -> None:
+    old, new = make("a.example.com"), make("a.example.com", "b.example.com")
+    cert, key = old.write(tmp_path, "a")
+    configuration, _, _ = dynamic(f"tls: {{certificates: [{{certFile: '{cert}', keyFile: '{key}'}}]}}")
+    book = PairBook()
+
+    def certificates() -> tuple[list[tuple[str, ...]], list[str]]:
+        plan, report = compile(static(), {"file": configuration}, pairs=book)
+        return [one.names for one in plan.certificates], told(report)
+
+    assert certificates() == ([("a.example.com",)], [])
+    Path(cert).write_bytes(new.pem)  # renewed, and the key not yet written
+    for _ in range(2):
+        names, (error,) = certificates()
+        assert names == [("a.example.com",)]
+        assert error.endswith(
+            "keyFile: the private key does not belong to the certificate; what was there before stays in use"
+        )
+    Path(key).unlink()
+    names, (error,) = certificates()
+    assert names == [("a.example.com",)]
+    assert "there is no file" in error
+    Path(key).write_bytes(new.key_pem)
+    assert certificates() == ([("a.example.com", "b.example.com")], [])
+    compile(static(), {}, pairs=book)
+    Path(key).unlink()
+    assert certificates()[0] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from trafficcop.config.scalars import FileOrContent
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CHAIN = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
+_STAYS = "; what was there before stays in use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +30,22 @@ class Pair:
 
 
 class PairBook:
-    """Pairs by their bytes. What the last compilation did not use is forgotten by `turn`. `files`: all that it read."""
+    """Pairs by their bytes. What the last compilation did not use is forgotten by `turn`. `files`: all that it read.
+
+    Files that cannot be used are as they were when they could: whoever renews a pair writes one file before the other.
+    """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
         self._current: dict[str, Pair] = {}
         self._previous: dict[str, Pair] = {}
+        self._good: dict[tuple[str, str], Pair] = {}
+        self._good_before: dict[tuple[str, str], Pair] = {}
 
     def turn(self) -> None:
         """Start a new compilation."""
         self._previous, self._current = self._current, {}
+        self._good_before, self._good = self._good, {}
         self.files = set()
 
     def note(self, *values: FileOrContent) -> None:
@@ -48,6 +55,16 @@ class PairBook:
     def load(self, cert: FileOrContent, key: FileOrContent) -> Pair:
         """Never raises: what is wrong is told in the Pair."""
         self.note(cert, key)
+        pair = self._load(cert, key)
+        last = self._good_before.get((cert, key)) if pair.certificate is None else pair
+        if last is None:
+            return pair
+        self._good[cert, key] = last
+        if last is pair:
+            return pair
+        return replace(last, errors=tuple((option, text + _STAYS) for option, text in pair.errors))
+
+    def _load(self, cert: FileOrContent, key: FileOrContent) -> Pair:
         errors: list[tuple[str, str]] = []
         texts: list[bytes] = []
         for option, value, what in (("certFile", cert, "certificate"), ("keyFile", key, "private key")):
