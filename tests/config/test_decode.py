@@ -53,7 +53,7 @@ http:
     assert router.tls is not None
     balancer = decoded.value.http.services["web"].load_balancer
     assert [(server.url, server.weight) for server in balancer.servers] == [
-        ("http://127.0.0.1:9000", 1),
+        ("http://127.0.0.1:9000", None),
         ("http://127.0.0.1:9001", 3),
     ]
     assert balancer.health_check.interval == Duration.of("10s")
@@ -253,6 +253,38 @@ def test_deprecated_options_are_warned_about_and_read():
 def test_whole_numbers(given: object, number: int):
     decoded = decode_dynamic({"http": {"routers": {"r": {"priority": given}}}})
     assert decoded.value.http.routers["r"].priority == number
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [("10", 10), ("0x10", 16), ("1_000", 1000), ("1e3", 1000), ("2.0", 2), (3, 3), ("-1", -1), ("1m", 60)],
+)
+def test_durations(given: object, seconds: int):
+    decoded = decode_static({"providers": {"providersThrottleDuration": given}})
+    assert decoded.issues == ()
+    assert decoded.value.providers.providers_throttle_duration == Duration.of(f"{seconds}s")
+
+
+def test_sections_whose_names_differ_in_case_are_one():
+    decoded = _static(
+        "accessLog: {dualOutput: true, filters: {minDuration: 1s}}\n"
+        "accesslog: {otlp: {http: {endpoint: 'http://x'}}, filters: {statusCodes: [200]}}\n"
+        "api: {basePth: /}\n"
+    )
+    assert [str(issue) for issue in decoded.issues] == [
+        "traefik.yml:3:7: api.basePth: unknown option 'basePth' (did you mean \"basePath\"?)"
+    ]
+    access_log = decoded.value.access_log
+    assert access_log.dual_output
+    assert access_log.otlp.http.endpoint == "http://x"
+    assert access_log.filters.status_codes == ("200",)
+    assert access_log.filters.min_duration == Duration.of("1s")
+
+
+def test_a_list_of_sections_without_any():
+    decoded = _dynamic("http: {services: {s: {loadBalancer: {servers: {}}}}}")
+    assert decoded.issues == ()
+    assert decoded.value.http.services["s"].load_balancer.servers == ()
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from trafficcop.config.static import API, Experimental, FastProxy, StaticConfigu
         ),
         (dynamic.Server(url="u"), {"url": "u"}),
         (dynamic.Server(url="u", weight=0), {"url": "u", "weight": 0}),
+        (dynamic.Server(url="u", weight=1), {"url": "u", "weight": 1}),
         (WeightedService("a"), {"name": "a", "weight": 1}),
         (WeightedService("a", 0), {"name": "a", "weight": 0}),
         (dynamic.Cookie(path=""), {"path": ""}),

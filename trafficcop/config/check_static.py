@@ -73,7 +73,7 @@ def _logs(static: StaticConfiguration) -> Iterator[Finding]:
 
 
 def _references(static: StaticConfiguration) -> Iterator[Finding]:
-    """Entry points that other sections name."""
+    """Entry points that other sections name: what would be there is nowhere, which keeps nothing else from working."""
     known = effective_static(static).entry_points
     named: list[tuple[tuple[str, ...], str]] = []
     if static.ping and not static.ping.manual_routing:
@@ -88,7 +88,7 @@ def _references(static: StaticConfiguration) -> Iterator[Finding]:
             named.append((below, challenge.entry_point))
     for path, entry_point in named:
         if entry_point not in known:
-            yield path, f"unknown entry point {entry_point!r}{suggestion(entry_point, known)}", False
+            yield path, f"unknown entry point {entry_point!r}{suggestion(entry_point, known)}", True
 
 
 def _resolvers(static: StaticConfiguration) -> Iterator[Finding]:
@@ -100,16 +100,16 @@ def _resolvers(static: StaticConfiguration) -> Iterator[Finding]:
             for below, message, is_warning in _acme(resolver.acme):
                 yield (*path, "acme", *below), message, is_warning
         elif not resolver.tailscale:
-            yield path, "a certificates resolver needs acme or tailscale", False
+            yield path, "a certificates resolver needs acme or tailscale", True
 
 
 def _acme(acme: ACME) -> Iterator[Finding]:
     if not acme.storage:
         yield ("storage",), "there is no place to store certificates", False
     if not (acme.dns_challenge or acme.http_challenge or acme.tls_challenge):
-        yield (), "no challenge: add httpChallenge, tlsChallenge or dnsChallenge", False
+        yield (), "no challenge: add httpChallenge, tlsChallenge or dnsChallenge", True
     if acme.http_challenge and not acme.http_challenge.entry_point:
-        yield ("httpChallenge", "entryPoint"), "the HTTP challenge needs an entry point", False
+        yield ("httpChallenge", "entryPoint"), "the HTTP challenge needs an entry point", True
     modern = modern_ca_server(acme.ca_server)
     if acme.ca_server and modern != acme.ca_server:
         yield ("caServer",), f"this server speaks ACME v1, which is gone; {modern} is used", True

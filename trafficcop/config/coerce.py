@@ -111,11 +111,12 @@ def to_float(value: Any) -> float:
 
 
 def to_duration(value: Any) -> Duration:
-    """A Go duration, or a bare integer of seconds."""
+    """A Go duration, or a bare number of seconds, in any of YAML's spellings."""
     text = _scalar(value, "a duration such as 10s")
     if len(text) > 100:
         raise ValueError(f"invalid duration {shown(text)}")
-    return Duration.of(text)
+    is_number = _OTHER_INT.fullmatch(text) or _WHOLE_FLOAT.fullmatch(text)
+    return Duration.of(str(to_int(text)) if is_number else text)
 
 
 def to_file_or_content(value: Any) -> FileOrContent:

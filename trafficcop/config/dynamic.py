@@ -156,7 +156,7 @@ class Server:
     fenced: bool = False
     preserve_path: bool = False
     url: str = ""
-    weight: int = 1
+    weight: int | None = None  # 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,7 @@ _SHOWN: dict[type, frozenset[str]] = {
 }
 # Pointers without a default: nothing is shown unless something else than our default was given.
 _SHOWN_UNLESS: dict[tuple[type, str], object] = {
-    (dynamic.Server, "weight"): 1,
     (stream.UDPServer, "weight"): 1,
-    (middlewares.BasicAuth, "realm"): "traefik",
-    (middlewares.DigestAuth, "realm"): "traefik",
 }
 # Sections that Traefik creates together with their parent.
 _CREATED: dict[tuple[type, str], object] = {

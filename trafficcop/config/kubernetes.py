@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration, FileOrContent
-from trafficcop.config.schema import option
+from trafficcop.config.schema import option, present
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class KnativeProvider:
     label_selector: str = ""
     namespaces: tuple[str, ...] = ()
     private_entrypoints: tuple[str, ...] = ()
-    private_service: ServiceRef | None = None
+    private_service: ServiceRef = present(ServiceRef)
     public_entrypoints: tuple[str, ...] = ()
-    public_service: ServiceRef | None = None
+    public_service: ServiceRef = present(ServiceRef)
     throttle_duration: Duration = Duration.of("0s")
     token: str = option("", secret=True)
 

@@ -24,7 +24,7 @@ class BasicAuth:
     """`http.middlewares.basicAuth`."""
 
     header_field: str = ""
-    realm: str = "traefik"
+    realm: str = ""
     remove_header: bool = False
     users: tuple[str, ...] = ()
     users_file: str = ""
@@ -82,7 +82,7 @@ class DigestAuth:
     """`http.middlewares.digestAuth`."""
 
     header_field: str = ""
-    realm: str = "traefik"
+    realm: str = ""
     remove_header: bool = False
     users: tuple[str, ...] = ()
     users_file: str = ""

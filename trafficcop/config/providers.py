@@ -13,7 +13,7 @@ from trafficcop.config.kubernetes import (
 )
 from trafficcop.config.lazy import dataclass
 from trafficcop.config.scalars import Duration
-from trafficcop.config.schema import mapping, option
+from trafficcop.config.schema import mapping, option, present
 from trafficcop.config.tls import ClientTLS
 
 
@@ -58,7 +58,7 @@ class ConsulCatalogProvider:
     connect_by_default: bool = False
     constraints: str = ""
     default_rule: str = "Host(`{{ normalize .Name }}`)"
-    endpoint: ConsulCatalogEndpoint | None = None
+    endpoint: ConsulCatalogEndpoint = present(ConsulCatalogEndpoint)
     exposed_by_default: bool = True
     namespaces: tuple[str, ...] = ()
     prefix: str = "traefik"
@@ -156,7 +156,7 @@ class NomadProvider:
     allow_empty_services: bool = False
     constraints: str = ""
     default_rule: str = "Host(`{{ normalize .Name }}`)"
-    endpoint: NomadEndpoint | None = None
+    endpoint: NomadEndpoint = present(NomadEndpoint)
     exposed_by_default: bool = True
     namespaces: tuple[str, ...] = ()
     prefix: str = "traefik"

@@ -101,6 +101,7 @@ class Section:
         """An instance with everything that could be read; it is made even when something could not."""
         readers = self._readers or self._make_readers()
         values: dict[str, Any] = {}
+        errors, since = findings.errors, len(findings.items)
         for key, value in given.items():
             entry = readers.get(key) or readers.get(str(key).lower())
             if entry is None:
@@ -113,6 +114,10 @@ class Section:
             # The path is in Traefik's spelling, whatever the case of the key: positions are found in any case.
             name, spelled, read = entry
             if name in values:
+                if isinstance(value, dict) and (united := _united(given)) is not given:
+                    findings.errors = errors
+                    del findings.items[since:]
+                    return self.build(united, path, findings)
                 findings.error((*path, key), "given twice, in different cases")
                 continue
             result = read(value, (*path, spelled), findings)
@@ -123,6 +128,29 @@ class Section:
     def known(self, findings: Findings) -> list[str]:
         hidden = "not_in_labels" if findings.labels else "labels_only"
         return [option.key for option in options_of(self.cls) if not getattr(option, hidden)]
+
+
+def _united(given: dict[Any, Any]) -> dict[Any, Any]:
+    """Sections whose names differ in case alone put together (`[accessLog]`, `[accesslog.otlp]`); else `given`."""
+    spelled: dict[str, Any] = {}
+    united: dict[Any, Any] = {}
+    for key, value in given.items():
+        known = spelled.setdefault(str(key).lower(), key)
+        if known is key:
+            united[key] = value
+        elif isinstance(value, dict) and isinstance(united[known], dict):
+            united[known] = _joined(united[known], value)
+        else:
+            united[key] = value
+    return united if len(united) < len(given) else given
+
+
+def _joined(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:
+    joined = dict(first)
+    for key, value in second.items():
+        below = joined.get(key)
+        joined[key] = _joined(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return joined
 
 
 _sections: dict[type[Any], Section] = {}
@@ -242,10 +270,10 @@ def _sections_reader(section: Section) -> Reader:
     read = _section_reader(section, may_be_empty=False)
 
     def read_sections(value: Any, path: KeyPath, findings: Findings) -> Any:
+        if not value and isinstance(value, list | tuple | dict):
+            return ABSENT  # `servers: {}` is a list without items, too
         if not isinstance(value, list | tuple):
             findings.error(path, "expected a list of sections")
-            return ABSENT
-        if not value:
             return ABSENT
         result = []
         for index, given in enumerate(value):

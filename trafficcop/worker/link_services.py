@@ -192,7 +192,12 @@ class ServiceLinker:
     def _link_load_balancer(self, name: str, options: LoadBalancerOptions) -> LoadBalancer:
         limits = self._limits[options.servers_transport or "default@internal"]
         servers = [
-            Server(server.url, server.weight, self._link_server(name, options, server, limits), server.fenced)
+            Server(
+                server.url,
+                1 if server.weight is None else server.weight,
+                self._link_server(name, options, server, limits),
+                server.fenced,
+            )
             for server in options.servers
         ]
         return self._balancers.link(name, options, servers)

@@ -78,7 +78,7 @@ class Services:
         return shown
 
     def _server(self, service: str, server: Server, status: Mapping[str, str], request: Request) -> Object:
-        shown: Object = {"url": server.url, "weight": server.weight}
+        shown: Object = {"url": server.url, "weight": 1 if server.weight is None else server.weight}
         if server.fenced:
             shown["fenced"] = True
         prefix = urlsplit(server.url).path.rstrip("/") if server.preserve_path else ""
