@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 
 import pytest
 
-from tests.tls.pairs import Connected, client_context, server_context
-from trafficcop.tls import tickets
-from trafficcop.tls.contexts import ServerOptions, is_resumable
+from tests.tls.pairs import Connected, client_context, pair, server_context
+from trafficcop.tls import contexts, openssl
+from trafficcop.tls.contexts import Certificate, ServerOptions, is_resumable
 from trafficcop.tls.engine import ServerEndpoint
 from trafficcop.tls.tickets import PERIOD, TicketKeys
 
@@ -69,10 +70,30 @@ def test_keys_are_replaced() -> None:
 
 
 def test_where_it_cannot_be_done_each_context_has_its_own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tickets, "_control", lambda: None)
+    monkeypatch.setattr(openssl, "_call", lambda: None)
     worker = endpoint()
     assert resumes(worker, worker)
     assert not resumes(worker, endpoint())
+
+
+@pytest.mark.parametrize(
+    "options", [ServerOptions(has_tickets=False), ServerOptions(client_auth="VerifyClientCertIfGiven")]
+)
+@pytest.mark.parametrize("version", [V12, V13])
+def test_without_tickets_no_session_goes_on(options: ServerOptions, version: ssl.TLSVersion) -> None:
+    if options.client_auth != "NoClientCert":
+        options = replace(options, client_cas=pair().pem)
+    context = contexts.server_context(options, Certificate("x", pair().pem, pair().key_pem), (), "")
+    client = client_context(version)
+    one = Connected(ServerEndpoint(context), client)
+    one.shake_hands()
+    with pytest.raises(ssl.SSLWantReadError):  # a session that was cut off is forgotten anyway
+        one.client.unwrap()
+    one.stream.data_received(one.outgoing.read())
+    two = Connected(ServerEndpoint(context), client, session=one.client.session)
+    two.shake_hands()
+    assert not two.client.session_reused
+    assert context.session_stats()["number"] == 0
 
 
 def test_who_must_show_a_certificate_does_so_each_time() -> None:

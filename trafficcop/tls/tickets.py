@@ -1,20 +1,18 @@
 """Keys of session tickets (RFC 5077 §4) that all workers share: a client may resume its session with any of them.
 
 `ssl` has no word for these keys, and would let each context of each worker draw its own: with eight workers, seven of
-eight clients that come back would need a full handshake. So OpenSSL is asked for it directly.
+eight clients that come back would need a full handshake.
 """
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import ssl
-import sys
 from collections.abc import Callable
-from functools import cache
 from time import time
-from typing import Any
+
+from trafficcop.tls.openssl import control
 
 PERIOD = 24 * 3600.0  # seconds that keys are in use; who comes later with an old ticket makes a full handshake
 _SET_KEYS = 59  # SSL_CTRL_SET_TLSEXT_TICKET_KEYS (OpenSSL `include/openssl/ssl.h`)
@@ -44,26 +42,4 @@ class TicketKeys:
 
 
 def _set_keys(context: ssl.SSLContext, keys: bytes) -> bool:
-    control = _control()
-    if control is None:
-        return False
-    # CPython's context begins, behind what all objects have, with the pointer to OpenSSL's (`Modules/_ssl.c`).
-    address = ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
-    return bool(address) and control(address, _SET_KEYS, len(keys), keys) == 1
-
-
-@cache
-def _control() -> Callable[..., int] | None:
-    """`SSL_CTX_ctrl` of the OpenSSL that `ssl` uses; None in an interpreter that we do not know, or that hides it."""
-    if sys.implementation.name != "cpython" or sys.version_info >= (3, 15):
-        return None
-    import _ssl
-
-    try:
-        found: Any = ctypes.CDLL(getattr(_ssl, "__file__", None)).SSL_CTX_ctrl
-    except (OSError, AttributeError):
-        return None
-    found.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_char_p)
-    found.restype = ctypes.c_long
-    control: Callable[..., int] = found
-    return control
+    return control(context, _SET_KEYS, len(keys), keys) == 1
