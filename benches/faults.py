@@ -25,7 +25,6 @@ from benches.processes import free_port
 Figures = dict[str, Row]
 
 PER_SECOND = 2000
-INTERVAL = 1.0
 FAULTS = ("killed", "refusing", "hung", "slow", "500", "resetting", "closing", "flapping")
 _ANSWER = b"HTTP/1.1 %b X\r\nContent-Length: 2\r\n\r\nok"
 _SLOW_SECONDS = 0.2

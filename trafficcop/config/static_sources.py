@@ -55,9 +55,7 @@ def load_static(argv: Sequence[str], environ: Mapping[str, str]) -> LoadedStatic
     named = _expand(arguments.config_file, environ).strip()
     path = named or find_file(environ)
     if path:
-        return _with_issues(
-            _load_config_file(path, is_named=bool(named)), (*arguments.issues, *_unused(arguments, path))
-        )
+        return _with_issues(_load_config_file(path), (*arguments.issues, *_unused(arguments, path)))
     if arguments.flags or arguments.issues:
         assembly = assemble_flags(arguments)
         unused = [
@@ -98,7 +96,7 @@ def _with_issues(loaded: LoadedStatic, issues: tuple[Issue, ...]) -> LoadedStati
     return replace(loaded, issues=(*issues, *loaded.issues))
 
 
-def _load_config_file(path: str, *, is_named: bool) -> LoadedStatic:
+def _load_config_file(path: str) -> LoadedStatic:
     try:
         document = load_file(path)
     except ConfigurationError as error:

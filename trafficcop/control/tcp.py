@@ -67,7 +67,7 @@ class TCPCompiler:
             self._ledger,
         )
         return TCPPlans(
-            tuple(plan for entry in objects.routers.values() for plan in self._routers(entry, tls_options)),
+            tuple(plan for entry in objects.routers.values() for plan in self._routers(entry)),
             tuple(_service(objects.services[name]) for name in services.usable()),
             tuple(
                 TCPMiddlewarePlan(name, entry.config)
@@ -76,7 +76,7 @@ class TCPCompiler:
             ),
         )
 
-    def _routers(self, entry: StreamRouter, tls_options: Mapping[str, str]) -> Iterator[TCPRouterPlan]:
+    def _routers(self, entry: StreamRouter) -> Iterator[TCPRouterPlan]:
         rule, config = entry.rule, entry.config
         if rule is None or (entry.is_disabled and not entry.is_closing):
             return

@@ -122,12 +122,12 @@ class _Parser:
         if kind == "define":
             if self._depth > 1:
                 raise self._error("unexpected {{define}} inside a block", piece.at)
-            self._define(self._string(tree.children[0], piece.at), piece)
+            self._define(self._string(tree.children[0], piece.at))
             return None
         if kind == "block":
             name = self._string(tree.children[0], piece.at)
             pipeline = self._pipeline(tree.children[1], piece.at)
-            self._define(name, piece)
+            self._define(name)
             return Invocation(name, pipeline, piece.at)
         before = len(self._scope)
         names = tree.children[0] if len(tree.children) > 1 else None
@@ -143,7 +143,7 @@ class _Parser:
         del self._scope[before:]
         return node
 
-    def _define(self, name: str, piece: Piece) -> None:
+    def _define(self, name: str) -> None:
         scope, self._scope = self._scope, ["$"]
         loops, self._loops = self._loops, 0
         body, stop, at = self._body()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
+from trafficcop.config.middlewares import Middleware
 from trafficcop.middleware.context import Builder, MiddlewareContext
 
-__all__ = ["MIDDLEWARES", "Builder", "MiddlewareContext"]
+__all__ = ["MIDDLEWARES", "Builder", "MiddlewareContext", "type_of"]
 
 
 class Registry(Mapping[str, Builder]):
@@ -64,3 +65,12 @@ MIDDLEWARES = Registry(
         "strip_prefix_regex": "strip_prefix_regex.build",
     }
 )
+
+
+def type_of(middleware: Middleware) -> tuple[str, object]:
+    """The key of the registry and the options of a middleware; ValueError for one that cannot be built here."""
+    for key in MIDDLEWARES:
+        options: object = getattr(middleware, key)
+        if options is not None:
+            return key, options
+    raise ValueError("the middleware has no type that this version knows")

@@ -42,7 +42,7 @@ def _section(
 ) -> Section | None:
     present = [(path, part) for path, part in parts if part is not None]
     if len(present) < 2:
-        return _first(name, present, issues)
+        return _first(present, issues)
     together: dict[str, Any] = {}
     for declared in fields(kind):
         values = [(path, getattr(part, declared.name)) for path, part in present]
@@ -54,7 +54,7 @@ def _section(
     return kind(**together)
 
 
-def _first(name: str, present: list[tuple[str, Section]], issues: list[Issue]) -> Section | None:
+def _first(present: list[tuple[str, Section]], issues: list[Issue]) -> Section | None:
     for path, part in present:
         if isinstance(part, TLSConfiguration):
             unique = _certificates([(path, part.certificates)], issues)

@@ -80,7 +80,7 @@ def _templates(name: str, expression: str, default: str, prefix: str, suffix: st
             if is_literal(argument) and name != expression:
                 calls.append(_call(name, argument))
             else:
-                text = template_text(argument, default, expression, index, prefix=prefix, suffix=suffix)
+                text = template_text(argument, default, index, prefix=prefix, suffix=suffix)
                 calls.append(_call(expression, text))
         return calls, True
 
@@ -97,9 +97,7 @@ def _query(arguments: _Arguments) -> tuple[list[str], bool]:
             calls.append(_call("Query", key, value))
         else:
             suffix = "$" if value else QUERY + "$"
-            calls.append(
-                _call("QueryRegexp", key, template_text(value, QUERY, "QueryRegexp", index, prefix="^", suffix=suffix))
-            )
+            calls.append(_call("QueryRegexp", key, template_text(value, QUERY, index, prefix="^", suffix=suffix)))
     return calls, False
 
 

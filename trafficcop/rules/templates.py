@@ -18,11 +18,11 @@ def compile_template(
     template: str, default: str, matcher: str, argument: int, *, prefix: str = "^", suffix: str = "$"
 ) -> Pattern:
     """What stands in braces is an expression (or the default one), all else is literal."""
-    text = template_text(template, default, matcher, argument, prefix=prefix, suffix=suffix)
+    text = template_text(template, default, argument, prefix=prefix, suffix=suffix)
     return pattern(text, matcher, argument)
 
 
-def template_text(template: str, default: str, matcher: str, argument: int, *, prefix: str, suffix: str) -> str:
+def template_text(template: str, default: str, argument: int, *, prefix: str, suffix: str) -> str:
     """The regular expression that a template stands for."""
     pieces = [prefix]
     end = 0

@@ -71,11 +71,6 @@ class AccessLog:
         self.needs_tls = self.needs_origins = is_json
         self.needs_response_headers = is_json and modes.has_headers
 
-    @property
-    def needs_headers(self) -> bool:
-        """Whether any header field can reach a line."""
-        return self.needs_request_headers or self.needs_response_headers
-
     def usual(self, entry_point: str) -> Usual | None:
         """What writes the lines of usual exchanges, to be appended as they are; None if each must be looked at."""
         return None if self._filter is not None else usual_line(self._format_name, self._modes, entry_point)

@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 from trafficcop.config.dynamic import LoadBalancer as LoadBalancerOptions
 from trafficcop.config.dynamic import Server as ServerOptions
 from trafficcop.config.dynamic import Service
-from trafficcop.config.middlewares import Middleware
 from trafficcop.config.observability import AccessLog
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Ready, Request, Response, Target, text_response
-from trafficcop.middleware import MIDDLEWARES
+from trafficcop.middleware import MIDDLEWARES, type_of
 from trafficcop.middleware.context import MiddlewareContext, check_fetchable
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, ServicePlan
@@ -102,12 +101,8 @@ class ServiceLinker:
 
     def middleware(self, name: str, next: Handler) -> Handler:
         """The middleware in front of `next`. KeyError when the plan lacks it: a bug of the compiler."""
-        middleware: Middleware = self._middlewares[name].middleware
-        for key in MIDDLEWARES:
-            config = getattr(middleware, key)
-            if config is not None:
-                return self.build(key, config, name, next)
-        raise ValueError(f"middleware {name} has no type this version knows")
+        key, config = type_of(self._middlewares[name].middleware)
+        return self.build(key, config, name, next)
 
     def build(self, key: str, config: object, name: str, next: Handler) -> Handler:
         """A middleware of the registry, by its field name in `config.middlewares.Middleware`."""

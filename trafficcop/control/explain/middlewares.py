@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
+from trafficcop.config.middlewares import Chain as ChainOptions
 from trafficcop.config.middlewares import Headers as HeadersOptions
 from trafficcop.config.middlewares import Middleware
 from trafficcop.config.schema import key_of
@@ -16,7 +17,7 @@ from trafficcop.errors import ProxyError
 from trafficcop.http.failure import failure_response
 from trafficcop.http.headers import Field, Headers
 from trafficcop.http.messages import Handler, Ready, Request, Response
-from trafficcop.middleware import MIDDLEWARES
+from trafficcop.middleware import MIDDLEWARES, type_of
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.plan.model import MiddlewarePlan
 
@@ -41,8 +42,8 @@ class Chain:
     async def run(self, names: Iterable[str]) -> Object | None:
         """Up to the first that answers by itself: what it answers."""
         for name in names:
-            key, config = _type_of(self._middlewares[name].middleware)
-            if key == "chain":
+            key, config = type_of(self._middlewares[name].middleware)
+            if isinstance(config, ChainOptions):
                 self.steps.append({"name": name, "type": key, "middlewares": list(config.middlewares)})
                 answer = await self.run(config.middlewares)
             else:
@@ -88,15 +89,6 @@ class _Probe:
     def __call__(self, request: Request) -> Awaitable[Response]:
         self.is_reached = True
         return Ready(Response(200, Headers()))
-
-
-def _type_of(middleware: Middleware) -> tuple[str, Any]:
-    """As `worker/link_services.py` finds it."""
-    for key in MIDDLEWARES:
-        config = getattr(middleware, key)
-        if config is not None:
-            return key, config
-    raise ValueError("a middleware has no type this version knows")
 
 
 def _build(name: str, key: str, config: Any, probe: _Probe) -> Handler:
