@@ -221,6 +221,18 @@ async def test_a_server_that_cannot_be_reached_is_left_out_through_a_listener():
     assert seen.bodies == [b"data"] * 4
 
 
+@pytest.mark.parametrize(("method", "status", "count"), [("POST", 502, 2), ("PATCH", 502, 2), ("PUT", 200, 3)])
+async def test_what_must_not_come_twice_is_not_sent_again_when_a_used_connection_closes(
+    method: str, status: int, count: int
+) -> None:
+    seen = Seen()
+    async with backend(lambda n, head, body: b"" if n == 2 else plain(200), seen) as port:
+        async with live(routed("retry: {attempts: 3}", port)) as web:
+            assert (await ask(web, "GET /"))[0] == 200
+            assert (await ask(web, f"{method} /", b"data"))[0] == status
+    assert len(seen.heads) == count
+
+
 async def test_a_server_that_we_cannot_speak_to_is_left_out():
     async with backend(lambda n, head, body: plain(200, b"here")) as port:
         text = routed("retry: {attempts: 2}", port).replace("servers: [", "servers: [{url: 'ftp://127.0.0.1'}, ")

@@ -60,6 +60,7 @@ async def test_a_configuration_is_taken_and_shown():
     provider = RESTProvider()
     status, text, fields = await request(provider, json.dumps(GOOD).encode())
     assert (status, fields["content-type"]) == (200, "application/json; charset=UTF-8")
+    assert not text.endswith("\n")
     shown = json.loads(text)["http"]
     assert shown["routers"]["r"] == GOOD["http"]["routers"]["r"]
     assert shown["services"]["s"]["loadBalancer"]["servers"] == [{"url": "http://127.0.0.1:1"}]

@@ -99,7 +99,9 @@ class DashboardApp:
             await serve_lifespan(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
-            response = _answer(self._dashboard.find_alone(path_of(scope)), request)
+            # Whatever the method, as a file server (`pkg/api/dashboard/dashboard.go`): HEAD asks whether it is there.
+            view = self._dashboard.find_alone(path_of(scope))
+            response = _answer(view, request) if view is None else view(request)
             await response(scope, receive, send)
 
 

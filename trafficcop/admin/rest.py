@@ -53,7 +53,8 @@ class RESTApp:
             configuration = await self._put(body)
         except ConfigurationError as error:
             return _plain(400, "\n".join(str(issue) for issue in error.issues))
-        return Response(to_json(encode(configuration)), 200, {"Content-Type": "application/json; charset=UTF-8"})
+        text = to_json(encode(configuration)).removesuffix(b"\n")
+        return Response(text, 200, {"Content-Type": "application/json; charset=UTF-8"})
 
 
 async def _body(request: Request) -> bytes | None:

@@ -41,10 +41,16 @@ def error_response(status: int, message: str) -> Response:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The first value of each query parameter."""
+    """The first value of each query parameter; those that are no parameters are passed over (Go's `url.ParseQuery`)."""
     query: dict[str, str] = {}
-    for key, value in request.query_params.multi_items():
-        query.setdefault(key, value)
+    for pair in request.url.query.split("&"):
+        if ";" in pair:
+            continue
+        key, _, value = pair.replace("+", " ").partition("=")
+        try:
+            query.setdefault(unescaped(key), unescaped(value))
+        except ValueError:
+            continue
     return query
 
 

@@ -13,10 +13,8 @@ from trafficcop.http.drive import in_task
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Request, Response, Target
 from trafficcop.proxy.pool import Pool
-from trafficcop.proxy.repeated import Repeated
+from trafficcop.proxy.repeated import IDEMPOTENT, Repeated
 
-# RFC 9110 §9.2.2, and what Go's transport sends again on a connection that turned out to be closed.
-IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 # Methods for which a missing body is said explicitly (RFC 9110 §8.6; net/http).
 BODY_EXPECTED: Final = frozenset((b"POST", b"PUT", b"PATCH"))
 _FORWARDED_FOR: Final = b"x-forwarded-for"

@@ -10,10 +10,10 @@ from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body
 from trafficcop.http.h2.hpack_encoder import WITHOUT_INDEXING, encode_literal
 from trafficcop.http.messages import Request, Response, Target
-from trafficcop.proxy.forward import BODY_EXPECTED, IDEMPOTENT, Forward, Rest, lines_of
+from trafficcop.proxy.forward import BODY_EXPECTED, Forward, Rest, lines_of
 from trafficcop.proxy.h1 import ServerConnection
 from trafficcop.proxy.h2_pool import Connection, StreamPool
-from trafficcop.proxy.repeated import Repeated
+from trafficcop.proxy.repeated import IDEMPOTENT, Repeated
 
 _TRAILERS: Final = encode_literal(b"te", b"trailers", WITHOUT_INDEXING)
 

@@ -14,6 +14,7 @@ from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.h1_encode import encode_chunk, encode_last_chunk
 from trafficcop.http.h1_response import ResponseDecoder
 from trafficcop.http.messages import Request, Response
+from trafficcop.proxy.repeated import IDEMPOTENT
 from trafficcop.proxy.upgrade import TransportTunnel
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ class ServerConnection(asyncio.Protocol):
             self._decoder.end_of_stream()
         self._transport = None
         self._pool.forget(self)
-        self._request = None
+        request, self._request = self._request, None
         self._decoder.let_go()
         if self._decoder.is_complete:
             self._stop_pump(ProxyError(Kind.SERVER_CLOSED))
@@ -224,8 +225,10 @@ class ServerConnection(asyncio.Protocol):
         if self._decoder.is_in_head:
             error = ProxyError(Kind.BAD_RESPONSE, "the server closed inside the head of its answer")
         else:
-            # A pooled connection that the server closed in the meantime: nothing was done with the request.
-            is_stale = self.served > 0 and not self._has_received
+            # A pooled connection that the server closed in the meantime: it should not have done anything with the
+            # request. Not certain enough for one that must not come twice (RFC 9110 §9.2.2).
+            is_repeatable = request is not None and request.method in IDEMPOTENT
+            is_stale = self.served > 0 and not self._has_received and is_repeatable
             error = ProxyError(Kind.SERVER_CLOSED, str(exc or ""), is_retryable=is_stale)
         self._fail(error)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.drive import Drive
+
+# Methods whose effect is the same when they come twice (RFC 9110 §9.2.2).
+IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 
 
 class Repeated(Answer):

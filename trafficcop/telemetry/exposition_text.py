@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# All names are ASCII letters and underscores, which is what an answer to an old scraper has to say.
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
 
