@@ -104,6 +104,20 @@ async def test_trailers_of_an_answer_are_kept():
     assert (response.body.length, response.body.trailers) == (None, [(b"X-Sum", b"1")])
 
 
+@pytest.mark.parametrize("memory", [0, 1])
+async def test_trailers_of_a_request_are_kept(memory: int):
+    seen: list[object] = []
+
+    async def server(request: Request) -> Response:
+        seen.append((await read_all(request.body), request.body.trailers))
+        return Response(500 if len(seen) == 1 else 200, Headers(), EMPTY)
+
+    options = Buffering(mem_request_body_bytes=memory, retry_expression="ResponseCode() == 500")
+    body = Pieces(b"12", trailers=[(b"x-sum", b"1")])
+    await run(build("buffering", options, server), make_request(method="POST", body=body.stream()))
+    assert seen == [(b"12", [(b"x-sum", b"1")])] * 2
+
+
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
 async def test_answers_without_a_body_are_left_alone(method: str, status: int):
     body = Bytes(b"", 7)

@@ -167,6 +167,21 @@ async def test_answers_without_a_body(method: bytes, status: int) -> None:
                 assert fields[b"content-length"] == b"5"
 
 
+async def test_fields_of_http_1_in_an_answer_are_left_out() -> None:
+    """Malformed (RFC 9113 §8.2.2), but servers that were written for HTTP/1.1 send them, and nothing hangs on them."""
+
+    async def handle(asked: Asked) -> None:
+        config = asked.visit.h2.config
+        config.validate_outbound_headers = config.normalize_outbound_headers = False
+        asked.send_head(200, (b"connection", b"x"), (b"keep-alive", b"5"), (b"x-kept", b"1"))
+        await asked.send(b"ok", is_last=True)
+
+    async with H2Server(handle) as server, router(server.url) as loopback:
+        status, fields, body = await loopback.ask(GET)
+        assert (status, body, fields[b"x-kept"]) == (200, b"ok", b"1")
+        assert not {b"connection", b"keep-alive"} & set(fields)
+
+
 @pytest.mark.parametrize("is_at_once", [True, False])
 async def test_an_announced_body_that_does_not_come(is_at_once: bool) -> None:
     """RFC 9113 §8.1.1: malformed, but for answers that never have a body."""

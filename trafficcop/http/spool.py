@@ -6,21 +6,23 @@ import tempfile
 from typing import IO, Final
 
 from trafficcop.http.body import Body, Bytes
+from trafficcop.http.headers import Field
 
 # Bytes read or written at a time: into the page cache of the kernel, which costs microseconds, so no thread is asked.
 _PIECE: Final = 64 * 1024
 
 
 class Spool:
-    """Collects a body once; `body` gives it again any number of times, one after the other."""
+    """Collects a body once, with its trailers; `body` gives it again any number of times, one after the other."""
 
-    __slots__ = ("_chunks", "_file", "_memory", "size")
+    __slots__ = ("_chunks", "_file", "_memory", "size", "trailers")
 
     def __init__(self, memory: int) -> None:
         self._memory = memory
         self._chunks: list[bytes] = []
         self._file: IO[bytes] | None = None
         self.size = 0
+        self.trailers: list[Field] | None = None
 
     @property
     def is_in_file(self) -> bool:
@@ -32,10 +34,12 @@ class Spool:
             return False
         whole = body.take()
         if whole is not None:
+            self.trailers = body.trailers
             return self._append(whole, limit)
         while chunk := await body.read():
             if not self._append(chunk, limit):
                 return False
+        self.trailers = body.trailers
         return True
 
     def _append(self, chunk: bytes, limit: int) -> bool:
@@ -55,6 +59,11 @@ class Spool:
 
     def body(self) -> Body:
         """The whole from its beginning. One at a time: they share the file."""
+        body = self._content()
+        body.trailers = self.trailers
+        return body
+
+    def _content(self) -> Body:
         if self._file is not None:
             self._file.flush()
             return FileBody(self._file, self.size)

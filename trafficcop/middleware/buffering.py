@@ -107,8 +107,7 @@ class Buffering:
             body.close()
             return bare_response(500, STATUS_TEXT[500])
         response.body = spool.body()
-        if body.trailers:
-            response.body.trailers = body.trailers
+        if spool.trailers:
             response.body.length = None  # trailers need chunks
         if spool.is_in_file:
             watch(response, spool.close)

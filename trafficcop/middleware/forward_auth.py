@@ -97,8 +97,9 @@ class ForwardAuth:
                 spool.close()
                 return bare_response(401)
             request.body = spool.body()
-            request.body.trailers = given.trailers
-            response = await self._serve(request, spool.body())
+            told = spool.body()
+            told.trailers = None
+            response = await self._serve(request, told)
         except BaseException:
             spool.close()
             raise

@@ -15,7 +15,7 @@ from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.failure import failure_response
 from trafficcop.http.h2.answers import encode_answer
-from trafficcop.http.h2.faults import CANCEL, CONNECT_ERROR, INTERNAL_ERROR, NO_ERROR
+from trafficcop.http.h2.faults import CONNECT_ERROR, INTERNAL_ERROR, NO_ERROR
 from trafficcop.http.h2.flow_body import FlowBody
 from trafficcop.http.h2.heads import Fields, Head
 from trafficcop.http.h2.stream import Stream
@@ -136,7 +136,7 @@ class ServerStream(Stream):
             self._limit(listener.read_timeout)
         elif listener.write_timeout:
             self._limit(listener.write_timeout)
-        if fields.marks & EXPECT and self._body is not None:
+        if fields.marks & EXPECT and self._body is not None and fields.expect.lower() == b"100-continue":
             request.is_expecting_continue = self._body.is_expected = True
         if head.protocol:
             self._ask_for_tunnel(request)
@@ -173,8 +173,6 @@ class ServerStream(Stream):
             return failure_response(ProxyError(Kind.HEADERS_TOO_LARGE))
         if fields.complaint:
             return text_response(400, fields.complaint.encode())
-        if fields.marks & EXPECT and fields.expect.lower() != b"100-continue":
-            return failure_response(ProxyError(Kind.EXPECTATION_FAILED))
         if head.protocol and head.protocol.lower() != b"websocket":
             return failure_response(ProxyError(Kind.NOT_IMPLEMENTED, "a tunnel that is no WebSocket"))
         return None
@@ -317,7 +315,7 @@ class ServerStream(Stream):
             body.fail(ProxyError(Kind.CLIENT_SLOW, "the request takes too long"))
             self._connection.flush()
             return
-        self.reset(CANCEL)
+        self.reset(INTERNAL_ERROR)
         self._break()
 
 

@@ -90,7 +90,13 @@ def test_much_that_is_of_use_is_no_flood() -> None:
     for _ in range(5000):
         server.accepted[0].write_data(b"event", False)
         assert server.take(window_update_frame(0, 5) + window_update_frame(1, 5)) == [("data", 1, 5)]
+    # And two for each message in a piece, from who takes them out one by one (gRPC).
+    for _ in range(20):
+        server.accepted[0].write_data(b"event" * 1000, False)
+        updates = (window_update_frame(0, 5) + window_update_frame(1, 5)) * 1000
+        assert server.take(updates) == [("data", 1, 5000)]
     assert server.session.fault is None
+    assert server.session.send_window == frames.DEFAULT_WINDOW
 
 
 def test_a_page_that_is_left_again_and_again() -> None:

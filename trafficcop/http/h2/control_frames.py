@@ -29,7 +29,6 @@ def check_not_idle(session: Session, stream_id: int, what: str) -> None:
 def take_window_update(session: Session, stream_id: int, payload: bytes) -> None:
     if len(payload) != 4:
         raise ConnectionFault(FRAME_SIZE_ERROR, "WINDOW_UPDATE")
-    session.patience.charge(FRAME_COST)
     increment = frames.number_of(payload) & frames.LARGEST_WINDOW
     if stream_id == 0:
         if increment == 0:
@@ -37,9 +36,13 @@ def take_window_update(session: Session, stream_id: int, payload: bytes) -> None
         session.send_window += increment
         if session.send_window > frames.LARGEST_WINDOW:
             raise ConnectionFault(FLOW_CONTROL_ERROR, "too large a window")
+        # What gives back no more than was sent is an answer: who reads small messages one by one sends thousands.
+        is_answer = session.send_window <= session.widest
+        session.widest = max(session.widest, session.send_window)
     else:
         stream = session.streams.get(stream_id)
         if stream is None:
+            session.patience.charge(FRAME_COST)
             check_not_idle(session, stream_id, "WINDOW_UPDATE")
             return
         if increment == 0:
@@ -47,6 +50,9 @@ def take_window_update(session: Session, stream_id: int, payload: bytes) -> None
         stream.send_window += increment
         if stream.send_window > frames.LARGEST_WINDOW:
             raise StreamFault(stream_id, FLOW_CONTROL_ERROR, "too large a window")
+        is_answer = stream.send_window <= stream.widest
+        stream.widest = max(stream.widest, stream.send_window)
+    session.patience.charge(0 if is_answer else FRAME_COST)
     if session.blocked:
         session.pump()
 

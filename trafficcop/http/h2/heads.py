@@ -157,7 +157,7 @@ class Head:
         self.is_judged = False  # as a request, and found good
         self.raw_path, mark, query = self.path.partition(b"?")
         self.query: bytes | None = query if mark else None
-        self.is_odd = is_too_large or self.protocol != b"" or fields.complaint != "" or fields.expect != b""
+        self.is_odd = is_too_large or self.protocol != b"" or fields.complaint != ""
 
     def _take(self, name: bytes, value: bytes) -> None:
         if _has_control(value):
@@ -202,8 +202,10 @@ class Head:
 
     def response_fault(self) -> str:
         """Why this is not the head of an answer (RFC 9113 §8.3.2), or ""."""
-        if self.fault or self.fields.complaint:
-            return self.fault or self.fields.complaint
+        # Fields of HTTP/1.1's connections make it malformed as well (§8.2.2), but they are left out, as net/http does:
+        # servers that were written for HTTP/1.1 send them.
+        if self.fault:
+            return self.fault
         return "" if self.status and not (self.method or self.path or self.scheme) else "malformed :status"
 
     def trailers_fault(self) -> str:

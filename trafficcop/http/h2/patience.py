@@ -1,8 +1,8 @@
 """How much useless work one connection may ask for before it is closed with ENHANCE_YOUR_CALM (RFC 9113 §10.5).
 
 One account for everything that costs us and brings nobody forward: PING, SETTINGS, PRIORITY and unknown frames, empty
-DATA and CONTINUATION, window updates beyond what was sent, and streams that are opened to be reset (CVE-2023-44487) or
-to make us reset them (CVE-2025-8671). It fills up with time, and with work that was of use.
+DATA and CONTINUATION, window updates beyond what was sent or for single bytes, and streams that are opened to be reset
+(CVE-2023-44487) or to make us reset them (CVE-2025-8671). It fills up with time, and with work that was of use.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ POINTS_PER_SECOND: Final = 100
 FRAME_COST: Final = 1
 # A request that is broken off has cost a connection to a server.
 RESET_COST: Final = 5
-# DATA that we send is answered by two window updates, of the stream and of the connection.
+# DATA that we send may be answered by a PING. The window updates it is answered by cost nothing, however many they are.
 DATA_REFUND: Final = 2
 STREAM_REFUND: Final = 2
 
@@ -38,6 +38,10 @@ class Patience:
         self._left -= points
         if self._left < 0:
             self._fill()
+
+    def owe(self, points: int) -> None:
+        """To be charged with the next frame that comes: we are not reading just now."""
+        self._left -= points
 
     def refund(self, points: int) -> None:
         if self._left < BURST:

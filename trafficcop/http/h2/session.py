@@ -78,6 +78,7 @@ class Session:
         self.initial_window: int = frames.DEFAULT_WINDOW
         self.frame_size: int = frames.DEFAULT_FRAME_SIZE  # that we may send
         self.send_window: int = frames.DEFAULT_WINDOW
+        self.widest: int = frames.DEFAULT_WINDOW  # that `send_window` has been
         self.receive_window: int = terms.window
         # How much is consumed on all streams together before a window update says so.
         self._credit_step: int = terms.window // 4

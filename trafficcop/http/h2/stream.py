@@ -17,7 +17,7 @@ from trafficcop.http.h2.frames import (
     window_update_frame,
 )
 from trafficcop.http.h2.heads import Head
-from trafficcop.http.h2.patience import DATA_REFUND
+from trafficcop.http.h2.patience import DATA_REFUND, FRAME_COST
 from trafficcop.http.h2.terms import STREAM_WINDOW
 from trafficcop.http.headers import Field
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # How much a reader takes before the other side may send as much again: often enough that it need not wait for it.
 _CREDIT_STEP: Final = STREAM_WINDOW // 4
-# A frame this small that a window has cut off is the other side's doing: it earns nothing (`patience.py`).
+# A frame this small that a window has cut off is the other side's doing: it is charged (`patience.py`).
 _TINY_FRAME: Final = 1024
 
 
@@ -74,6 +74,7 @@ class Stream:
     is_touched: bool = False  # `settle` is due
     is_congested: bool = False
     left: int = -1  # bytes to come of a body whose length was announced, -1 if it was not
+    widest: int = 0  # that `send_window` has been made by a window update
     unread: int = 0  # received, but not yet consumed
     _consumed: int = 0  # consumed, but not yet announced
     _queue: list[bytes] | None = None
@@ -203,6 +204,8 @@ class Stream:
                 return False
         if size > _TINY_FRAME or size < allowed:
             session.patience.refund(DATA_REFUND)
+        else:
+            session.patience.owe(FRAME_COST)
         is_piece_done = offset + size == len(piece)
         is_last = is_piece_done and len(queue) == 1 and self._is_end_queued and self._queued_trailers is None
         self.send_window -= size
