@@ -185,7 +185,7 @@ async def resumes(port: int, context: ssl.SSLContext) -> bool:
                 return tls.session, bool(tls.session_reused)
 
     session, _ = await asyncio.to_thread(connect, None)
-    if session is None or not session.has_ticket:
+    if session is None:
         return False
     return (await asyncio.to_thread(connect, session))[1]
 
