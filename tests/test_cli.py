@@ -158,7 +158,7 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "start"), BAD)
 def test_each_mistake_is_one_clear_line(tmp_path: Path, text: str, start: str, monkeypatch: pytest.MonkeyPatch):
-    from trafficcop.control.validate import validate
+    from trafficcop.control.validation.validate import validate
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.yml").write_text(text)

@@ -161,7 +161,7 @@ def _explain(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 def _validate(arguments: list[str], environ: Mapping[str, str]) -> int:
     gc.disable()  # it ends soon
     from trafficcop.config.own_flags import take_choice, take_switch
-    from trafficcop.control.validate import validate
+    from trafficcop.control.validation.validate import validate
 
     is_strict = take_switch(arguments, "strict")
     form = take_choice(arguments, "format", ("text", "json"))

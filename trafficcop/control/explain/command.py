@@ -11,7 +11,7 @@ from trafficcop.control.explain.answer import explain
 from trafficcop.control.explain.question import Question, check
 from trafficcop.control.explain.text import to_text
 from trafficcop.control.offline import Offline, read_configuration
-from trafficcop.control.validate import unchecked_providers
+from trafficcop.control.validation.validate import unchecked_providers
 from trafficcop.errors import BadQuestion
 
 USAGE = """\

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.rules.test_matchers import request
 from tests.rules.test_terms import LEAVES, rules
-from trafficcop.control.shadows import ShadowSearch
+from trafficcop.control.validation.shadows import ShadowSearch
 from trafficcop.http.messages import Ready, Request, Response, bare_response
 from trafficcop.plan.model import Plan, RouterPlan
 from trafficcop.plan.streams import TCPRouterPlan

@@ -11,9 +11,9 @@ from trafficcop.control.compile import Compilation
 from trafficcop.control.ledger import Entry, Ledger, dotted
 from trafficcop.control.merge import DEFAULT
 from trafficcop.control.names import is_internal, provider_of
-from trafficcop.control.shadows import Routed, Shadow, ShadowSearch
 from trafficcop.control.spread import syntax_of
-from trafficcop.control.unused import unused
+from trafficcop.control.validation.shadows import Routed, Shadow, ShadowSearch
+from trafficcop.control.validation.unused import unused
 from trafficcop.errors import Issue
 from trafficcop.plan.model import Plan, RouterPlan
 from trafficcop.plan.report import Report

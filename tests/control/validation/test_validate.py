@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import make
-from trafficcop.control.validate import validate
-from trafficcop.control.verdict import Verdict, split_hint
+from trafficcop.control.validation.validate import validate
+from trafficcop.control.validation.verdict import Verdict, split_hint
 from trafficcop.errors import Issue, Position
 
 HEAD = """\

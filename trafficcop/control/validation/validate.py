@@ -10,13 +10,13 @@ from trafficcop.config.document import STATIC
 from trafficcop.config.pending import pending_warnings
 from trafficcop.config.schema import key_of
 from trafficcop.config.static import StaticConfiguration
-from trafficcop.control.audit import Audit
 from trafficcop.control.books import Books
 from trafficcop.control.ledger import Entry
 from trafficcop.control.names import is_internal
 from trafficcop.control.offline import read_configuration
 from trafficcop.control.places import Places
-from trafficcop.control.verdict import Verdict
+from trafficcop.control.validation.audit import Audit
+from trafficcop.control.validation.verdict import Verdict
 from trafficcop.errors import Issue
 
 

@@ -1,0 +1,1 @@
+"""`--validate`: everything there is to say about a configuration, without starting anything."""
