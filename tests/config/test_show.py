@@ -20,7 +20,7 @@ from trafficcop.config.own_flags import BadFlagError, take_choice, take_switch
 from trafficcop.config.show import run
 from trafficcop.config.sources import load_text
 from trafficcop.config.static import StaticConfiguration
-from trafficcop.config.yaml_writer import scalar, write_yaml
+from trafficcop.config.syntax.yaml_writer import scalar, write_yaml
 
 
 def shown(*arguments: str, **environ: str) -> tuple[int, str, str]:

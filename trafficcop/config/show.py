@@ -9,7 +9,7 @@ from typing import TextIO
 from trafficcop.config.inventory import Inventory, plain, sources
 from trafficcop.config.own_flags import take_choice, take_switch
 from trafficcop.config.static_sources import load_static
-from trafficcop.config.yaml_writer import write_yaml
+from trafficcop.config.syntax.yaml_writer import write_yaml
 
 USAGE = """\
 trafficcop config prints the static configuration as it acts, each value with its source: file:line, a flag, a

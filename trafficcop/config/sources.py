@@ -8,8 +8,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from trafficcop.config.document import Document, Path
-from trafficcop.config.marks import Mark, line_and_column
-from trafficcop.config.yaml_reader import compose, read_yaml
+from trafficcop.config.syntax.marks import Mark, line_and_column
+from trafficcop.config.syntax.yaml_reader import compose, read_yaml
 from trafficcop.errors import ConfigurationError, Issue, Position
 
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
@@ -99,13 +99,13 @@ def read_json(text: str, source: str) -> Any:
 
 def read_toml(text: str, source: str) -> Any:
     """TOML: its parser is imported when there is some to read."""
-    from trafficcop.config import toml_reader
+    from trafficcop.config.syntax import toml_reader
 
     return toml_reader.read_toml(text, source)
 
 
 def mark_toml(text: str) -> Mark:
-    from trafficcop.config import toml_marks
+    from trafficcop.config.syntax import toml_marks
 
     return toml_marks.mark_toml(text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from trafficcop.config.marks import Mark
+from trafficcop.config.syntax.marks import Mark
 
 _TOKEN = re.compile(
     r"""[ \t\r]+ | \#[^\n]*

@@ -31,7 +31,7 @@ from yaml.events import (
 )
 from yaml.reader import ReaderError
 
-from trafficcop.config.marks import Mark, line_and_column
+from trafficcop.config.syntax.marks import Mark, line_and_column
 from trafficcop.errors import ConfigurationError, Issue, Position
 
 # No option lies deeper than twelve levels; the rest is room for the free-form settings of plugins.

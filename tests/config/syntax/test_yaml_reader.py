@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trafficcop.config.sources import load_file, load_text
-from trafficcop.config.yaml_reader import DEEPEST, read_yaml
+from trafficcop.config.syntax.yaml_reader import DEEPEST, read_yaml
 from trafficcop.errors import ConfigurationError, Issue
 
 
