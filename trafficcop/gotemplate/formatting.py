@@ -97,7 +97,8 @@ class _Sprintf:
         flags, index, width, point, point_index, precision, last_index, verb = found.groups()
         self._is_good_index = True
         self._jump(index)
-        form = _Format(verb or "", flags)
+        # With %v a plus asks for the names of fields, which nothing here has.
+        form = _Format(verb or "", flags.replace("+", "") if verb == "v" else flags)
         trouble = ""
         form.width, problem = self._number(width, "%!(BADWIDTH)")
         trouble += problem

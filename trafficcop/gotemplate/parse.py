@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -261,13 +262,16 @@ def number(written: str) -> int | float:
     if _HEX_FLOAT.match(written):
         return float.fromhex(written.replace("_", ""))
     if not digits.startswith("0x") and any(mark in digits for mark in ".e"):
-        return float(written)
+        value = float(written)
+        if math.isinf(value):
+            raise OverflowError(written)
+        return value
     if digits[0] == "0" and digits.strip("0_") and digits[1].isdigit():
         return int(written.replace("_", ""), 8)
-    value = int(written, 0)
-    if not -(2**63) <= value < 2**63:
+    whole = int(written, 0)
+    if not -(2**63) <= whole < 2**63:
         raise OverflowError(written)
-    return value
+    return whole
 
 
 def _nesting(content: str) -> int:

@@ -43,7 +43,7 @@ def title(text: str) -> str:
 
 
 def _upper(found: re.Match[str]) -> str:
-    letter = found[0].upper()
+    letter = found[0].title()
     return letter if len(letter) == 1 else found[0]
 
 

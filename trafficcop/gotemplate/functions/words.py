@@ -35,14 +35,36 @@ def _separated(text: str, mark: str) -> str:
 
 @WORDS("camelcase", "string")
 def camel_case(text: str) -> str:
-    core = text.strip("_- \t\r\n")
-    if not core:
-        return text
-    start = text.index(core)
-    pieces = re.split(r"([\s_-]+)", core)
-    # Of several separators in a row one is dropped.
-    words = [piece[1:] if index % 2 else piece[:1].upper() + piece[1:].lower() for index, piece in enumerate(pieces)]
-    return text[:start] + "".join(words) + text[start + len(core) :]
+    """Words joined, each but the first with a capital; separators before, behind and in excess of one stay."""
+    pieces = re.split(r"([\s_-]+)", text)
+    if not any(pieces[::2]):
+        return text + text[-1:]  # so it is in xstrings
+    first = 0 if pieces[0] else 2
+    joined = []
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            is_between = index > first and pieces[index + 1]
+            joined.append(piece[:-1] if is_between else piece)
+        elif piece:
+            joined.append(_camel_word(piece, is_first=index == first))
+    return "".join(joined)
+
+
+def _camel_word(word: str, *, is_first: bool) -> str:
+    """Capitals at the beginning are one and the rest small, so that `HTTP` is `Http`; all others stay."""
+    length = next((index for index, letter in enumerate(word) if not letter.isupper()), len(word))
+    rest = "".join(map(_lowered, word[1:length])) + word[max(length, 1) :]
+    return (_lowered(word[0]) if is_first else _raised(word[0])) + rest
+
+
+def _lowered(letter: str) -> str:
+    lowered = letter.lower()
+    return lowered if len(lowered) == 1 else letter
+
+
+def _raised(letter: str) -> str:
+    raised = letter.upper()
+    return raised if len(raised) == 1 else letter
 
 
 @WORDS("swapcase", "string")
