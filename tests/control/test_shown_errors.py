@@ -75,11 +75,13 @@ http:
   routers:
     a: {rule: Host(`a`), service: ck}
     b: {rule: Host(`b`), service: weighted}
+    c: {rule: Host(`c`), service: broken}
   services:
     ck: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}], sticky: {cookie: {}}}}
     weighted: {weighted: {services: [{name: ck}], sticky: {cookie: {}}}}
     given: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}], sticky: {cookie: {name: n}}}}
     unused: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}], sticky: {cookie: {}}}}
+    broken: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}], sticky: {cookie: {}}, strategy: odd}}
 """
 
 
@@ -90,7 +92,7 @@ def test_cookies_that_were_given_no_name():
         for name, info in report.services.items()
         if (service := info.service) and (service.load_balancer or service.weighted)
     }
-    assert shown == {"ck": "_2b33f", "weighted": "_e43d5", "given": "n", "unused": ""}
+    assert shown == {"ck": "_2b33f", "weighted": "_e43d5", "given": "n", "unused": "", "broken": "_42ef4"}
 
 
 def test_names_in_middlewares():

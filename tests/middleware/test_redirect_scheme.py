@@ -25,6 +25,7 @@ HTTPS = RedirectScheme(scheme="https")
         (HTTPS, "example.com", "/a%2Fb", "https://example.com/a%2Fb"),
         (HTTPS, "example.com", '/a"b', "https://example.com/a%22b"),
         (HTTPS, "example.com", "/?", "https://example.com/?"),
+        (RedirectScheme(scheme="HTTPS"), "example.com", "/", "https://example.com/"),
     ],
 )
 async def test_location(config: RedirectScheme, host: str, target: str, location: str) -> None:
@@ -32,6 +33,12 @@ async def test_location(config: RedirectScheme, host: str, target: str, location
     status, headers, body = await run(build("redirect_scheme", config, origin), make_request(target, host=host))
     assert (status, headers, body) == (302, {"Location": location}, b"Found")
     assert origin.requests == []
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("https", "x"), ("https", "-1"), ("1http", ""), ("ht tp", ""), ("é", "")])
+async def test_what_makes_no_url(scheme: str, port: str) -> None:
+    handler = build("redirect_scheme", RedirectScheme(scheme=scheme, port=port), Origin())
+    assert (await run(handler, make_request()))[0::2] == (502, b"Bad Gateway")
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,11 @@ def _shown(given: Observability, observed: dict[Observability, RouterObservabili
 
 def _service(entry: Entry[Service], is_served: bool) -> ServiceInfo:
     # As in Traefik: what nobody uses has no status, and its cookie no name of its own making.
-    if not is_served:
+    if not is_served and not entry.used_by:
         return _info(entry)
     config = _with_cookie_name(entry.name, entry.config)
+    if not is_served:
+        return ServiceInfo(config, entry.status, tuple(entry.errors), tuple(entry.used_by))
     # Servers are up until a check says otherwise.
     servers = () if config.load_balancer is None else config.load_balancer.servers
     status = {server.url: _UP for server in servers}

@@ -7,9 +7,10 @@ from collections.abc import Awaitable
 from typing import Final
 
 from trafficcop.config.middlewares import RedirectScheme as Configuration
-from trafficcop.http.messages import Handler, Ready, Request, Response
+from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
+from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.redirects import redirection, request_uri
+from trafficcop.middleware.redirects import location_of, redirection, request_uri
 
 _AUTHORITY: Final = re.compile(rb"(\[[\w:.]+\]|[\w._-]+)?(:\d+)?(.*)", re.DOTALL).fullmatch
 _SCHEMES: Final = {b"http": b"http", b"ws": b"http", b"https": b"https", b"wss": b"https"}
@@ -17,10 +18,11 @@ _DEFAULT_PORTS: Final = {b"http": b":80", b"https": b":443"}
 
 
 class RedirectScheme:
-    __slots__ = ("is_permanent", "next", "port", "scheme")
+    __slots__ = ("beginning", "is_permanent", "next", "port", "scheme")
 
     def __init__(self, scheme: bytes, port: bytes, is_permanent: bool, next: Handler) -> None:
         self.scheme = scheme
+        self.beginning = _beginning(scheme, port)
         self.port = port  # with its colon, or empty
         self.is_permanent = is_permanent
         self.next = next
@@ -36,8 +38,18 @@ class RedirectScheme:
             port = b""
         if scheme == self.scheme and port == self.port:
             return self.next(request)
-        location = self.scheme + b"://" + host + self.port + rest + request_uri(request)
+        if not self.beginning:
+            return Ready(bare_response(502, STATUS_TEXT[502]))
+        location = self.beginning + host + self.port + rest + request_uri(request)
         return Ready(redirection(request, location, is_permanent=self.is_permanent))
+
+
+def _beginning(scheme: bytes, port: bytes) -> bytes:
+    """What every location starts with; b"" if scheme and port make no URL, which Traefik finds at each request."""
+    try:
+        return location_of(scheme + b"://" + port).removesuffix(port)
+    except ValueError:
+        return b""
 
 
 def _scheme_of(request: Request) -> bytes:
