@@ -29,7 +29,10 @@ def _integer(query: Query, key: str, default: int) -> int:
 
 
 def page_of(items: Sequence[Object], query: Query) -> tuple[Sequence[Object], int]:
-    """The items of the page that was asked for, and the number of the next one (1 after the last)."""
+    """The items of the page that was asked for, and the number of the next one (1 after the last).
+
+    BadPageError for a page that is not there, or what is no number.
+    """
     per_page = _integer(query, "per_page", PER_PAGE)
     page = _integer(query, "page", 1)
     start = (page - 1) * per_page

@@ -60,7 +60,7 @@ def _noun(value: object) -> str:
 
 
 def to_bool(value: Any) -> bool:
-    """As Go's `strconv.ParseBool`."""
+    """As Go's `strconv.ParseBool`; ValueError says what was expected, as with the others below."""
     if isinstance(value, bool):
         return value
     text = _scalar(value, "true or false").strip()

@@ -18,7 +18,10 @@ def take_switch(arguments: list[str], name: str) -> bool:
 
 
 def take_choice(arguments: list[str], name: str, known: Sequence[str]) -> str:
-    """The value of `--name`, which is removed; the first of those that are known unless it is given."""
+    """The value of `--name`, which is removed; the first of those that are known unless it is given.
+
+    BadFlagError for a value that is not known, or for none.
+    """
     chosen = known[0]
     index = 0
     while index < len(arguments):

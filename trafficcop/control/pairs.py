@@ -128,6 +128,7 @@ def names_of(leaf: x509.Certificate) -> tuple[str, ...]:
 
 
 def read_given(value: FileOrContent) -> bytes:
+    """The bytes of a file or of the text itself; ValueError if neither is given, OSError if the file cannot be read."""
     if not value:
         raise ValueError("it is not given")
     return value.read()

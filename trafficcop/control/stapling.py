@@ -113,7 +113,7 @@ def _responders(leaf: x509.Certificate) -> Iterable[str]:
 
 
 def fetch(leaf: x509.Certificate, issuer: x509.Certificate, responders: Iterable[str]) -> tuple[bytes, float]:
-    """The staple of the first responder that has one, and when to ask again; blocks."""
+    """The staple of the first responder that has one, and when to ask again; NoStaple if none has. Blocks."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import ocsp

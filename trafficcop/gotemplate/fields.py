@@ -6,7 +6,7 @@ from trafficcop.gotemplate.values import Certificate, FunctionError, Map, Named,
 
 
 def field_of(value: object, name: str, arguments: list[object]) -> object:
-    """What `value.name arguments…` gives."""
+    """What `value.name arguments…` gives; FunctionError if `value` has no such field or method."""
     if value is None:
         return None  # what a missing key gives has no keys either
     if isinstance(value, Map):

@@ -153,7 +153,7 @@ def is_empty(value: object) -> bool:
 
 
 def checked(value: object) -> object:
-    """`value`, unless it has grown too large."""
+    """`value`; FunctionError if it has grown too large."""
     if isinstance(value, str) and len(value) > LARGEST_TEXT:
         raise FunctionError("the text grows too large")
     if isinstance(value, Slice | Map) and len(value) > LARGEST_LIST:
@@ -162,7 +162,10 @@ def checked(value: object) -> object:
 
 
 def are_equal(first: object, second: object, depth: int = 0) -> bool:
-    """Go's `reflect.DeepEqual`: values of different types are never equal."""
+    """Go's `reflect.DeepEqual`: values of different types are never equal.
+
+    FunctionError for what is nested too deeply, or around itself.
+    """
     if depth > 100:
         raise FunctionError("nested too deeply to compare")
     if type_name(first) != type_name(second):

@@ -33,7 +33,10 @@ def is_line_malformed(head: bytes) -> bool:
 
 
 def apply_version(request: Request, version: bytes, marks: int) -> None:
-    """HTTP/1.0: no keep-alive unless asked for, no chunks (RFC 9112 §6.1, §9.3). HTTP/0.9 has no head."""
+    """HTTP/1.0: no keep-alive unless asked for, no chunks (RFC 9112 §6.1, §9.3). HTTP/0.9 has no head.
+
+    ProxyError for versions that we do not speak, and for what theirs does not have.
+    """
     if version in (b"", b"HTTP/0.9") or request.method == b"PRI":
         raise ProxyError(Kind.BAD_REQUEST, "malformed request line")
     if not version.startswith(b"HTTP/1."):
@@ -47,7 +50,7 @@ def apply_version(request: Request, version: bytes, marks: int) -> None:
 
 
 def apply_fields(request: Request, known: FieldBlock) -> None:
-    """Take from the fields what decides about the connection and the body."""
+    """Take from the fields what decides about the connection and the body; ProxyError for what cannot be met."""
     marks = known.marks
     if marks & TRANSFER_ENCODING and known.coding.lower() != b"chunked":
         raise ProxyError(Kind.NOT_IMPLEMENTED, "unsupported transfer coding")

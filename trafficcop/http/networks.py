@@ -41,7 +41,10 @@ class Networks:
 
 
 def parse_network(text: str) -> _Network:
-    """An address or CIDR; host bits may be set, as Go allows. A v4-mapped network becomes the v4 one."""
+    """An address or CIDR; host bits may be set, as Go allows. A v4-mapped network becomes the v4 one.
+
+    ValueError for any other text.
+    """
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

@@ -17,7 +17,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process when `parent` dies, however it dies.
 
-    The parent may have died before the request was made: then no signal would ever come.
+    The parent may have died before the request was made: then no signal would ever come. OSError if the kernel refuses.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:

@@ -24,7 +24,10 @@ _ALPHABET: Final = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 
 def load_users(file_name: str, users: tuple[str, ...], parse: Callable[[str], tuple[str, str]]) -> dict[bytes, bytes]:
-    """Name to secret, from a file (one a line, `#` comments) and from a list that wins over it."""
+    """Name to secret, from a file (one a line, `#` comments) and from a list that wins over it.
+
+    ValueError for a file that cannot be read, for what `parse` refuses, and if there is nobody.
+    """
     lines: list[str] = []
     if file_name:
         try:

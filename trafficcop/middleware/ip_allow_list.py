@@ -74,6 +74,7 @@ def build_white_list(config: IPWhiteList, context: MiddlewareContext, next: Hand
 
 
 def address_set(texts: tuple[str, ...], noun: str) -> AddressSet:
+    """The addresses and ranges of an option; ValueError in Traefik's words, which call them `noun`."""
     try:
         return AddressSet(texts)
     except ValueError as error:

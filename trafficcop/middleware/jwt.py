@@ -62,7 +62,7 @@ class Verifier:
         self._options: Any = {"require": list(config.required_claims), "verify_aud": bool(config.audience)}
 
     def candidates(self, token: bytes) -> tuple[str, list[Key]]:
-        """The algorithm of a token and the keys that may have signed it."""
+        """The algorithm of a token and the keys that may have signed it; Refused if it is none that we accept."""
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
@@ -75,6 +75,7 @@ class Verifier:
         return algorithm, [key for key in (*self._keys, *named) if algorithm in key.algorithms]
 
     def claims(self, token: bytes, algorithm: str, keys: list[Key]) -> dict[str, Any]:
+        """What the token says, once one of the keys has verified it; Refused otherwise."""
         failure: Exception = Refused("no key for the token")
         for key in keys:
             try:

@@ -115,6 +115,7 @@ def in_subnet(text: str, subnet: int | None) -> str:
 
 
 def ip_strategy(config: IPStrategy | None) -> Source:
+    """The client's address as `ipStrategy` finds it; ValueError for options that contradict one another."""
     if config is None:
         return RemoteAddress()
     subnet = config.ipv6_subnet
@@ -140,7 +141,7 @@ class Several:
 
 
 def source_criteria(several: tuple[SourceCriterion, ...], one: SourceCriterion | None) -> Source:
-    """`sourceCriteria`, which are ours, or else Traefik's `sourceCriterion`."""
+    """`sourceCriteria`, which are ours, or else Traefik's `sourceCriterion`; ValueError for both."""
     if not several:
         return source_criterion(one)
     if one is not None:
@@ -149,7 +150,7 @@ def source_criteria(several: tuple[SourceCriterion, ...], one: SourceCriterion |
 
 
 def source_criterion(config: SourceCriterion | None) -> Source:
-    """The remote address unless something else is asked for."""
+    """The remote address unless something else is asked for; ValueError if two things are."""
     if config is None:
         return RemoteAddress()
     if config.ip_strategy is not None and config.request_header_name:

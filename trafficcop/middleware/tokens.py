@@ -43,7 +43,7 @@ class Key:
 
 
 def secret_key(secret: bytes) -> Key:
-    """RFC 7518 §3.2: a key as long as the hash at least."""
+    """For the algorithms whose hash is no longer than it (RFC 7518 §3.2); ValueError if there is none."""
     algorithms = frozenset(name for name, size in (("HS256", 32), ("HS384", 48), ("HS512", 64)) if len(secret) >= size)
     if not algorithms:
         raise ValueError(f"the secret has {len(secret)} bytes: HS256 needs 32, HS384 48 and HS512 64")
@@ -51,7 +51,7 @@ def secret_key(secret: bytes) -> Key:
 
 
 def public_key(pem: bytes) -> Key:
-    """From a public key or a certificate."""
+    """From a public key or a certificate in PEM; ValueError for anything else."""
     try:
         if b"BEGIN CERTIFICATE" in pem:
             value: Any = load_pem_x509_certificate(pem).public_key()

@@ -23,7 +23,7 @@ class BrokenFrame(Exception):
 
 
 def encode(message: ToWorker | ToControl) -> bytes:
-    """The bytes of one message."""
+    """The bytes of one message; BrokenFrame if it is too large to be sent."""
     payload = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     if len(payload) > LIMIT:
         raise BrokenFrame(f"a message of {len(payload)} bytes is over the limit of {LIMIT}")

@@ -12,7 +12,7 @@ def octets(text: str) -> bytes:
 
 
 def host(text: str, matcher: str, argument: int = 0) -> bytes:
-    """A host or an expression for hosts: ASCII, because hosts travel as punycode (RFC 5891)."""
+    """A host or an expression for hosts: ASCII, because hosts travel as punycode (RFC 5891). RuleError otherwise."""
     if not text.isascii():
         raise RuleError(
             f"invalid value {text!r} for {matcher} matcher, non-ASCII characters are not allowed: write it as punycode",
@@ -22,12 +22,14 @@ def host(text: str, matcher: str, argument: int = 0) -> bytes:
 
 
 def path(text: str, matcher: str, argument: int = 0) -> bytes:
+    """A path as it stands in a request; RuleError if it has no slash at its beginning."""
     if not text.startswith("/"):
         raise RuleError(f"{matcher}: path {text!r} does not start with a '/'", argument=argument)
     return octets(text)
 
 
 def ranges(texts: tuple[str, ...], matcher: str) -> list[Range]:
+    """Addresses and CIDR ranges; RuleError at the first text that is neither."""
     found = []
     for index, text in enumerate(texts):
         try:

@@ -27,7 +27,7 @@ class Pattern:
 
 @functools.lru_cache(maxsize=1024)
 def pattern(expression: str, matcher: str, argument: int) -> Pattern:
-    """Compile, or tell what is wrong."""
+    """The compiled expression; RuleError at this argument of the matcher if it is none of Go's."""
     import re2  # loaded by who needs it: most configurations have no expression
 
     try:

@@ -17,13 +17,13 @@ def is_literal(template: str) -> bool:
 def compile_template(
     template: str, default: str, matcher: str, argument: int, *, prefix: str = "^", suffix: str = "$"
 ) -> Pattern:
-    """What stands in braces is an expression (or the default one), all else is literal."""
+    """What stands in braces is an expression (or the default one), all else is literal. RuleError if it is neither."""
     text = template_text(template, default, argument, prefix=prefix, suffix=suffix)
     return pattern(text, matcher, argument)
 
 
 def template_text(template: str, default: str, argument: int, *, prefix: str, suffix: str) -> str:
-    """The regular expression that a template stands for."""
+    """The regular expression that a template stands for; RuleError for braces that hold nothing or do not close."""
     pieces = [prefix]
     end = 0
     for start, stop in _groups(template, argument):

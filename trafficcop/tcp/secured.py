@@ -72,7 +72,10 @@ async def _dial(server: Server, peer: Peer, client: asyncio.Transport) -> Held:
 
 
 async def hold(server: Server, sock: socket.socket) -> Held:
-    """A transport on a connected socket, with TLS if the server speaks it; what it says waits."""
+    """A transport on a connected socket, with TLS if the server speaks it; what it says waits.
+
+    Unreachable when nothing says how the server is to be verified, ProxyError when the handshake fails.
+    """
     held = Held()
     if server.security is None:
         await asyncio.get_running_loop().create_connection(lambda: held, sock=sock)
@@ -85,7 +88,7 @@ async def hold(server: Server, sock: socket.socket) -> Held:
 
 
 async def connect(server: Server) -> socket.socket:
-    """A connected socket, to the first address of the host that takes it."""
+    """A connected socket, to the first address of the host that takes it; OSError of the last one."""
     addresses = [server.host] if endpoint(server.host, 0) else await server.relays.resolve(server.host)
     failure: OSError = OSError(f"{server.host} has no address")
     for address in addresses:

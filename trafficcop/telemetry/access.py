@@ -148,7 +148,7 @@ class AccessLog:
 
 
 def open_file(path: str) -> int:
-    """Open a log for appending; its directories are made when they are missing."""
+    """Open a log for appending; its directories are made when they are missing. OSError if it cannot be."""
     try:
         Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     except FileExistsError as error:

@@ -111,7 +111,7 @@ class ClientHelloReader:
 
 
 def read_client_hello(data: bytes) -> ClientHello | None:
-    """The ClientHello that `data` begins with; None while bytes are missing."""
+    """The ClientHello that `data` begins with; None while bytes are missing, MalformedHello if it is none."""
     size = len(data)
     if size > 9 and data[0] == HANDSHAKE and data[1] == 3 and data[5] == 1:
         length = (data[3] << 8) | data[4]

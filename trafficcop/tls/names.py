@@ -76,7 +76,10 @@ class UnknownName(ValueError):
 
 
 def ciphers_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """OpenSSL's names of cipher suites in order of preference; without a choice, those that Go offers."""
+    """OpenSSL's names of cipher suites in order of preference; without a choice, those that Go offers.
+
+    UnknownName for the first that nobody knows.
+    """
     if not names:
         return tuple(_PREFERRED.values())
     wanted = set()
@@ -98,7 +101,10 @@ def cipher_label(theirs: str) -> str:
 
 
 def curves_of(names: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """(OpenSSL's name, number) of curves, in Go's order of preference: the order of a user says nothing there."""
+    """(OpenSSL's name, number) of curves, in Go's order of preference: the order of a user says nothing there.
+
+    UnknownName for the first that nobody knows.
+    """
     wanted = set()
     for name in names:
         known = _CURVE_SPELLINGS.get(name, name)

@@ -17,7 +17,10 @@ _INTERNAL = "traefik"
 
 
 def entry_point_of(question: Question, static: StaticConfiguration, index: PlanIndex) -> str:
-    """Its name: the one that was asked for, else the one with the URL's port, else the likeliest if there is one."""
+    """Its name: the one that was asked for, else the one with the URL's port, else the likeliest if there is one.
+
+    BadQuestion if there is none.
+    """
     addresses = {name: parse_address(one.address) for name, one in static.entry_points.items()}
     ports = {name: address.port for name, address in addresses.items() if address.protocol == "tcp"}
     if question.entry_point:
