@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from trafficcop.http.readers import remove_reader
 from trafficcop.telemetry.log import get_logger
@@ -106,8 +106,8 @@ class Door:
             _log.debug("a connection was lost before it was served: %s", error)
             sock.close()
 
-    def _start(self, coroutine: object) -> None:
-        task: asyncio.Task[object] = asyncio.get_running_loop().create_task(coroutine)  # type: ignore[arg-type]
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

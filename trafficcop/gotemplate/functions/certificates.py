@@ -77,8 +77,8 @@ def _usage(*, is_authority: bool) -> x509.KeyUsage:
         key_agreement=False,
         key_cert_sign=is_authority,
         crl_sign=False,
-        encipher_only=None,  # type: ignore[arg-type]
-        decipher_only=None,  # type: ignore[arg-type]
+        encipher_only=False,
+        decipher_only=False,
     )
 
 

@@ -6,6 +6,7 @@ import re
 import secrets
 import string
 import uuid
+from collections.abc import Callable
 
 from trafficcop.gotemplate.formatting import sprint
 from trafficcop.gotemplate.functions.registry import Family
@@ -169,7 +170,7 @@ def _abbreviated(text: str, offset: int, width: int) -> str:
     return "..." + from_bytes(content[len(content) - (width - 3) :])
 
 
-def _random(alphabet: str) -> object:
+def _random(alphabet: str) -> Callable[[int], str]:
     def make(count: int) -> str:
         if not 0 <= count <= LARGEST_LIST:
             raise FunctionError(f"cannot make a random text of {count} letters")
@@ -184,7 +185,7 @@ for _name, _alphabet in (
     ("randNumeric", string.digits),
     ("randAscii", "".join(map(chr, range(32, 127)))),
 ):
-    add(_name, "int", _random(_alphabet), cost=1000)  # type: ignore[arg-type]
+    add(_name, "int", _random(_alphabet), cost=1000)
 
 
 @STRINGS("shuffle", "string")
