@@ -115,6 +115,12 @@ async def test_an_answer_of_trailers_only() -> None:
     assert "Grpc-Status" in fields["Access-Control-Expose-Headers"]
 
 
+async def test_an_answer_without_a_type_exposes_it_all_the_same() -> None:
+    _, fields, _ = await run(web(Origin(404, [], b"")), call())
+    assert "Content-Type" in fields["Access-Control-Expose-Headers"]
+    assert "Content-Type" not in fields
+
+
 async def test_a_server_that_fails() -> None:
     """A browser reads the status of an answer from elsewhere only if it is told that it may."""
 

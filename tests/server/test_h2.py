@@ -439,6 +439,21 @@ async def test_drain() -> None:
         assert await busy.closed() == faults.NO_ERROR
 
 
+async def test_who_still_sends_reads_our_end_and_no_reset() -> None:
+    """A reset could take the answer away from a client that has not read it: window updates are on their way."""
+    async with router(Scripted(fixed())) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.ask()
+        loopback.runtime.listeners["web"].close_idle()
+        assert await client.closed() == faults.NO_ERROR
+        for _ in range(3):
+            client.writer.write(b"\0\0\4\x08\0\0\0\0\0\0\0\0\1")
+            await asyncio.sleep(0.01)
+        assert len(_h2(loopback)) == 1
+        client.writer.close()
+        await until(lambda: not _h2(loopback))
+
+
 async def test_requests_that_cross_the_goaway_are_served() -> None:
     async with router(Scripted(fixed())) as loopback:
         client = await H2Client.connect(loopback)

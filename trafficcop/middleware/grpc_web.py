@@ -117,6 +117,7 @@ def _make_web(response: Response, is_text: bool) -> None:
     headers.remove(b"Trailer")
     headers.remove(b"Access-Control-Expose-Headers")
     names = dict.fromkeys(field_name(name.decode("latin-1")) for name, _ in headers.fields)
+    names.setdefault(b"Content-Type")
     headers.add(b"Access-Control-Expose-Headers", b", ".join([*names, b"grpc-status", b"grpc-message"]))
     body = response.body
     whole = body.take()

@@ -220,9 +220,7 @@ class H2Connection(asyncio.Protocol):
         if not session.is_going_away:
             session.go_away()
         self.flush()
-        self._is_closing = True
-        if self.transport is not None:
-            self.transport.close()
+        self._close_gently()
 
     def _close_gently(self) -> None:
         """Close, but give a client that is still sending the time to read why."""
