@@ -15,6 +15,9 @@ from trafficcop.config.address import Address, parse_address
         ("example.com:65535/tcp", Address("example.com", 65535)),
         ("[::1]:443/UDP", Address("::1", 443, "udp")),
         (":0", Address("", 0)),
+        (":0080", Address("", 80)),
+        (":https", Address("", 443)),
+        ("127.0.0.1:domain/udp", Address("127.0.0.1", 53, "udp")),
     ],
 )
 def test_addresses(text: str, address: Address):
@@ -28,7 +31,8 @@ def test_addresses(text: str, address: Address):
         ("80", "no port"),
         ("", "no port"),
         (":", "invalid port"),
-        (":http", "invalid port"),
+        (":nosuchservice", "invalid port"),
+        (":65536000000", "invalid port"),
         (":65536", "invalid port"),
         (":-1", "invalid port"),
         (":８０", "invalid port"),

@@ -18,6 +18,8 @@ BOUND = [
     ("{web: {address: ':80'}, two: {address: ':81'}, dns: {address: ':53/udp'}, traefik: {address: ':8080'}}",
      {("r@file", "two"), ("r@file", "web")}),
     ("{web: {address: ':80', asDefault: true}, two: {address: ':81'}}", {("r@file", "web")}),
+    ("{web: {address: ':80'}, traefik: {address: ':8080', asDefault: true}}", set()),
+    ("{web: {address: ':80', asDefault: true}, traefik: {address: ':8080', asDefault: true}}", {("r@file", "web")}),
     ("{web: {address: ':80', http: {middlewares: [m@file]}}, two: {address: ':81'}}",
      {("web-r@file", "web"), ("r@file", "two")}),
     ("{web: {address: ':80', http: {tls: {}}}}", {("r@file", "web")}),

@@ -41,6 +41,13 @@ async def test_what_makes_no_url(scheme: str, port: str) -> None:
     assert (await run(handler, make_request()))[0::2] == (502, b"Bad Gateway")
 
 
+async def test_the_query_goes_along_as_it_was_asked_for() -> None:
+    request = make_request("/a?b&c")
+    request.asked_query = b"b;c"
+    _, headers, _ = await run(build("redirect_scheme", HTTPS, Origin()), request)
+    assert headers == {"Location": "https://example.com/a?b;c"}
+
+
 @pytest.mark.parametrize(
     ("method", "is_permanent", "status", "body"),
     [

@@ -50,6 +50,8 @@ MALFORMED = [
     b"PROXY TCP4 " + b"1" * 200,
     v2(0x11, 0x11, ADDRESSES_4),
     v2(0x22, 0x11, ADDRESSES_4),
+    v2(0x21, 0x11, ADDRESSES_4[:-1]),
+    v2(0x21, 0x21, ADDRESSES_4),
 ]
 
 

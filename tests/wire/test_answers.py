@@ -55,6 +55,8 @@ READ: list[tuple[bytes, bool, int, bytes, bool, bool]] = [
         True,
         False,
     ),
+    (OK + b"A : b\r\nContent-Length\t: 2\r\n\r\nab", False, 200, b"ab", True, False),
+    (OK + b"A b: c\r\nContent-Length: 2\r\n\r\nab", False, 200, b"ab", True, False),
     # === answers that the end of the connection ends ===
     (OK + b"\r\nabc", False, 200, b"abc", False, False),
     (b"HTTP/1.0 200 OK\r\n\r\nabc", False, 200, b"abc", False, False),

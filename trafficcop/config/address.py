@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 from trafficcop.config.lazy import dataclass
 
@@ -29,7 +30,7 @@ def parse_address(text: str) -> Address:
     host, colon, port = place.rpartition(":")
     if not colon:
         raise ValueError(f"the address {text!r} has no port: write :80 or host:80")
-    return Address(_host(host, text), _port(port, text), protocol)
+    return Address(_host(host, text), _port(port, protocol, text), protocol)
 
 
 def _host(host: str, text: str) -> str:
@@ -47,7 +48,17 @@ def _host(host: str, text: str) -> str:
     return host
 
 
-def _port(port: str, text: str) -> int:
-    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
-        raise ValueError(f"invalid port {port!r} in the address {text!r}: expected 0 to 65535")
-    return int(port)
+def _port(port: str, protocol: str, text: str) -> int:
+    number = _number(port, protocol)
+    if number is None or number > 65535:
+        raise ValueError(f"invalid port {port!r} in the address {text!r}: expected 0 to 65535, or a name such as https")
+    return number
+
+
+def _number(port: str, protocol: str) -> int | None:
+    if port.isascii() and port.isdecimal():
+        return int(port) if len(port.lstrip("0")) <= 5 else None
+    try:
+        return socket.getservbyname(port, protocol) if port.isascii() and port[:1].isalpha() else None
+    except OSError:
+        return None

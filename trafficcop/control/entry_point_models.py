@@ -49,12 +49,14 @@ def port_of(entry_point: EntryPoint) -> str:
 def read_entry_points(static: StaticConfiguration) -> EntryPoints:
     tcp = {name: entry_point for name, entry_point in static.entry_points.items() if not is_udp(entry_point)}
     candidates = sorted(name for name in tcp if name != INTERNAL_ENTRY_POINT)
-    flagged = [name for name in candidates if tcp[name].as_default]
+    if any(entry_point.as_default for entry_point in static.entry_points.values()):
+        # Who flags none but the internal one has no defaults (Traefik `cmd/traefik/traefik.go`).
+        candidates = [name for name in candidates if tcp[name].as_default]
     syntax = static.core.default_rule_syntax if static.core is not None else ""
     models = {name: _model(entry_point) for name, entry_point in tcp.items() if syntax or _has_model(entry_point)}
     udp = frozenset(static.entry_points) - frozenset(tcp)
     resolvers = frozenset(static.certificates_resolvers)
-    return EntryPoints(frozenset(tcp), udp, tuple(flagged or candidates), models, syntax, resolvers)
+    return EntryPoints(frozenset(tcp), udp, tuple(candidates), models, syntax, resolvers)
 
 
 def _has_model(entry_point: EntryPoint) -> bool:

@@ -1,7 +1,8 @@
 """Heads of answers that llhttp refuses and that can be understood in one way only, put into the form it takes.
 
-RFC 9112 asks a proxy to unfold lines (§5.2), to take one length that is said several times (§6.3) and to drop a length
-beside chunks (§6.1); Traefik's `net/http` does the same. Requests are never repaired.
+RFC 9112 asks a proxy to take blanks off the end of a name (§5.1), to unfold lines (§5.2), to take one length that is
+said several times (§6.3) and to drop a length beside chunks (§6.1); Traefik's `net/http` does much the same. Requests
+are never repaired.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from trafficcop.errors import Kind, ProxyError
 
 _COMPLAINTS: Final = frozenset(
     (
+        "Invalid header token",  # blanks within a name, or behind it
         "Unexpected whitespace after header value",
         "Invalid header value char",  # also: a line that is empty and goes on in the next
         "Duplicate Content-Length",
@@ -31,9 +33,20 @@ def is_repairable(complaint: str) -> bool:
     return complaint in _COMPLAINTS
 
 
+def _without_blanks(lines: list[bytes]) -> list[bytes]:
+    """Names without blanks at their end; a field whose name has some within is left out, as Traefik does."""
+    kept = lines[:1]
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        name = name.rstrip(b" \t")
+        if b" " not in name and b"\t" not in name:
+            kept.append(name + colon + value)
+    return kept
+
+
 def repaired(head: bytes) -> bytes:
     """A whole head that means the same; the parser judges it again. ProxyError: it says two lengths."""
-    lines = _LINE_BREAK.split(_FOLD.sub(b" ", head))
+    lines = _without_blanks(_LINE_BREAK.split(_FOLD.sub(b" ", head)))
     names = [line.partition(b":")[0].lower() for line in lines]
     is_chunked = b"transfer-encoding" in names
     lengths = {

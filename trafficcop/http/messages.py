@@ -124,6 +124,7 @@ class Request:
     host: bytes = b""  # canonical: lower case, no port (Traefik `pkg/middlewares/requestdecorator`)
     upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
     connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
+    asked_query: bytes | None = None  # the query as the client sent it, where the entry point has changed it
     is_keep_alive: bool = True
     is_expecting_continue: bool = False
     marks: int = 0  # bits of `headers.py` that some field of this request carries

@@ -10,7 +10,7 @@ from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.paths import is_plain
 from trafficcop.middleware.patterns import Outcomes, Pattern, Replacement
-from trafficcop.middleware.redirects import location_of, redirection, request_uri
+from trafficcop.middleware.redirects import location_of, redirected_uri, redirection
 
 
 class RedirectRegex:
@@ -24,13 +24,13 @@ class RedirectRegex:
 
     def __call__(self, request: Request) -> Awaitable[Response]:
         scheme = b"https://" if request.peer.is_tls else b"http://"
-        url = scheme + request.authority + request.target
+        url = scheme + request.authority + (request.target if request.asked_query is None else redirected_uri(request))
         location = self._known.of(url)
         if location is None:
             # What is plain is encoded well as it came.
             old = url if request.raw_path and is_plain(request.raw_path) else None
             try:
-                location = self._location(old or scheme + request.authority + request_uri(request))
+                location = self._location(old or scheme + request.authority + redirected_uri(request))
             except ValueError:
                 return Ready(bare_response(502, STATUS_TEXT[502]))
             self._known.keep(url, location)

@@ -10,7 +10,7 @@ from trafficcop.config.middlewares import RedirectScheme as Configuration
 from trafficcop.http.messages import Handler, Ready, Request, Response, bare_response
 from trafficcop.http.status import STATUS_TEXT
 from trafficcop.middleware.context import MiddlewareContext
-from trafficcop.middleware.redirects import location_of, redirection, request_uri
+from trafficcop.middleware.redirects import location_of, redirected_uri, redirection
 
 _AUTHORITY: Final = re.compile(rb"(\[[\w:.]+\]|[\w._-]+)?(:\d+)?(.*)", re.DOTALL).fullmatch
 _SCHEMES: Final = {b"http": b"http", b"ws": b"http", b"https": b"https", b"wss": b"https"}
@@ -40,7 +40,7 @@ class RedirectScheme:
             return self.next(request)
         if not self.beginning:
             return Ready(bare_response(502, STATUS_TEXT[502]))
-        location = self.beginning + host + self.port + rest + request_uri(request)
+        location = self.beginning + host + self.port + rest + redirected_uri(request)
         return Ready(redirection(request, location, is_permanent=self.is_permanent))
 
 

@@ -34,9 +34,17 @@ def redirection(request: Request, location: bytes, *, is_permanent: bool) -> Res
 
 def request_uri(request: Request) -> bytes:
     """Path and query as they stand now, encoded well; never empty."""
+    return _path(request) if request.query is None else _path(request) + b"?" + request.query
+
+
+def redirected_uri(request: Request) -> bytes:
+    """The same for a redirection: a client that is sent elsewhere takes along the query that it has asked for."""
+    return request_uri(request) if request.asked_query is None else _path(request) + b"?" + request.asked_query
+
+
+def _path(request: Request) -> bytes:
     raw = request.raw_path or b"/"
-    path = raw if is_plain(raw) else encoded(unescape(raw), raw)
-    return path if request.query is None else path + b"?" + request.query
+    return raw if is_plain(raw) else encoded(unescape(raw), raw)
 
 
 def location_of(url: bytes) -> bytes:

@@ -67,6 +67,7 @@ class Admission:
                 return refusal
         query = request.query
         if query is not None and 0x3B in query:  # ";"
+            request.asked_query = query
             request.query = query.replace(b";", b"%3B" if self._is_semicolon_encoded else b"&")
         authority = request.authority
         host = self._hosts.get(authority)

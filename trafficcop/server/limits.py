@@ -14,3 +14,8 @@ DISCARD_LIMIT: Final = 256 * 1024
 LINGER_SECONDS = 2.0
 # A client that sends no more may have closed or half-closed: it is waited for as long as its answer makes progress.
 HALF_CLOSED_SECONDS = 5.0
+
+
+def header_limit(given: int) -> int:
+    """How long a head may be: what is not positive stands for net/http's own limit."""
+    return given if given > 0 else 1048576

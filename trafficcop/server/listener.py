@@ -18,6 +18,7 @@ from trafficcop.server.connection import Connection
 from trafficcop.server.door import Door
 from trafficcop.server.entrance import Downstream, TimedDownstream
 from trafficcop.server.entry_routes import EntryRoutes
+from trafficcop.server.limits import header_limit
 from trafficcop.server.observer import Observer
 from trafficcop.server.peer import peer_named
 from trafficcop.server.pipeline import pipeline_of
@@ -106,7 +107,7 @@ class Listener:
         self.pipeline = pipeline_of(admission, routes.http, observer)
         self.secure = pipeline_of(admission, routes.https, observer)
         self.connections: set[Downstream] = set()
-        self.max_header_bytes = entry_point.http.max_header_bytes or 1048576
+        self.max_header_bytes = header_limit(entry_point.http.max_header_bytes)
         self.read_timeout = timeouts.read_timeout.seconds or NEVER
         self.write_timeout = timeouts.write_timeout.seconds or NEVER
         self.idle_timeout = timeouts.idle_timeout.seconds or self.read_timeout

@@ -12,6 +12,8 @@ from trafficcop.http.messages import Peer
 from trafficcop.http.networks import Networks
 
 _V1_LIMIT: Final = 107
+# IPv4 and IPv6: two addresses and two ports; what is more are extensions.
+_V2_LENGTHS: Final = {1: 12, 2: 36}
 _V2_SIGNATURE: Final = b"\r\n\r\n\x00\r\nQUIT\n"
 _V1: Final = re.compile(rb"PROXY (?:UNKNOWN[^\r\n]*|(TCP[46]) (\S+) (\S+) (\d{1,5}) (\d{1,5}))\r\n")
 
@@ -70,11 +72,13 @@ def _read_v2(data: bytes) -> tuple[Peer | None, int] | None:
         return None
     if command == 0x20:
         return None, size
-    if family >> 4 == 1 and length >= 12:
+    if length < _V2_LENGTHS.get(family >> 4, 0):
+        raise MalformedHeader
+    if family >> 4 == 1:
         port, local_port = struct.unpack_from("!HH", data, 24)
         local = str(ipaddress.IPv4Address(data[20:24]))
         return Peer(str(ipaddress.IPv4Address(data[16:20])), port, local_address=local, local_port=local_port), size
-    if family >> 4 == 2 and length >= 36:
+    if family >> 4 == 2:
         port, local_port = struct.unpack_from("!HH", data, 48)
         local = str(ipaddress.IPv6Address(data[32:48]))
         return Peer(str(ipaddress.IPv6Address(data[16:32])), port, local_address=local, local_port=local_port), size

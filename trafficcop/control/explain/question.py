@@ -11,6 +11,7 @@ from trafficcop.errors import BadQuestion
 from trafficcop.http.h1 import RequestDecoder
 from trafficcop.http.messages import Peer, Request
 from trafficcop.middleware.fields import is_field_name
+from trafficcop.server.limits import header_limit
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST = 64 * 1024
@@ -98,7 +99,7 @@ def _is_address(text: str) -> bool:
 def request_of(question: Question, static: StaticConfiguration, entry_point: str) -> Request:
     """The request as the entry point reads it from the wire; ProxyError for what it refuses to read."""
     options = static.entry_points[entry_point].http
-    decoder = RequestDecoder(_Silent(), options.max_header_bytes or 1048576)
+    decoder = RequestDecoder(_Silent(), header_limit(options.max_header_bytes))
     decoder.feed(_head(question))
     request = decoder.ready[0]
     request.peer = Peer(question.peer_ip, 0, is_tls=question.is_tls)
