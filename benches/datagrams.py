@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benches.load import Measured
@@ -42,12 +43,9 @@ def udp(bench: Bench) -> dict[str, Row]:
             result = _load(running, bench.seconds)
             return running.row(result, running.tree.cpu() - cpu, running.tree.pss())
 
-    before = bench.backend
-    with _echo() as bench.backend:
-        try:
-            return bench.rounds_of(peers, measure)
-        finally:
-            bench.backend = before
+    with _echo() as backend:
+        bench = replace(bench, backend=backend)
+        return bench.rounds_of(peers, measure)
 
 
 def _command(peer: Peer) -> Callable[[Job], list[str]] | None:

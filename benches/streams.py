@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from benches.measure import Bench, Row
@@ -62,12 +63,9 @@ def tcp(bench: Bench) -> dict[str, Row]:
                 "failed": opened["failed"],
             }
 
-    before = bench.backend
-    with _serving() as bench.backend:
-        try:
-            return bench.rounds_of(peers, measure)
-        finally:
-            bench.backend = before
+    with _serving() as backend:
+        bench = replace(bench, backend=backend)
+        return bench.rounds_of(peers, measure)
 
 
 # === the same peers, as they relay TCP ===
