@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.loopback import router
+from tests.process.instance import free_port
 from tests.tls_servers import authority, pair_for
 from trafficcop.tls.client import ServerTrust
 
@@ -31,13 +32,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -135,10 +135,3 @@ def routed(*ports: int, router: str = "", more: str = "", balancer: str = "") ->
         f"  services: {{s: {{loadBalancer: {{servers: [{servers}]{balancer}}}}}}}\n"
         f"{more}"
     )
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for what will come; the limit only ends a test that has failed."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what it waits for has no event
-            await asyncio.sleep(0.005)

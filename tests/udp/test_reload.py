@@ -8,8 +8,9 @@ import os
 import resource
 import socket
 
+from tests.loopback import until
 from tests.process.instance import free_port
-from tests.udp.loopback import client, routed, server, until, worker
+from tests.udp.loopback import client, routed, server, worker
 
 
 async def test_a_session_keeps_its_server_and_its_socket():

@@ -7,7 +7,8 @@ import contextlib
 
 import pytest
 
-from tests.udp.loopback import client, routed, server, until, worker
+from tests.loopback import until
+from tests.udp.loopback import client, routed, server, worker
 
 
 async def test_a_question_and_its_answer():
