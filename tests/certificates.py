@@ -55,11 +55,12 @@ def make(
     issuer: Made | None = None,
     is_ca: bool = False,
     is_rsa: bool = False,
+    bits: int = 2048,
     days: tuple[int, int] = (-1, 30),
     extensions: Iterable[x509.ExtensionType] = (),
 ) -> Made:
     """A certificate for DNS names and addresses, signed by `issuer` or by itself."""
-    key: Key = rsa.generate_private_key(65537, 2048) if is_rsa else ec.generate_private_key(ec.SECP256R1())
+    key: Key = rsa.generate_private_key(65537, bits) if is_rsa else ec.generate_private_key(ec.SECP256R1())
     if subject is None:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)] if common else [])
     builder = (

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import make
 from tests.control.given import compiled, dynamic, router, static, told
+from trafficcop.config.scalars import FileOrContent
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
-from trafficcop.control.pairs import PairBook
+from trafficcop.control.pairs import Pair, PairBook
 from trafficcop.plan.model import Plan
 from trafficcop.plan.report import Report
+from trafficcop.tls.contexts import load_pair
 
 SERVICES = "  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}\n"
 OPTIONS = "tls: {options: {one: {minVersion: VersionTLS13}, two: {sniStrict: true}}}\n"
@@ -247,3 +250,42 @@ def test_a_pair_that_breaks_stays_as_it_was(tmp_path: Path) -> None:
     compile(static(), {}, pairs=book)
     Path(key).unlink()
     assert certificates()[0] == []
+
+
+ODD = make("odd.example.com")
+HEAD = b"-----BEGIN CERTIFICATE-----\n"
+ODD_PAIRS = {
+    "white space": (b"\n".join(b"  " + line for line in ODD.pem.split(b"\n")), ODD.key_pem),
+    "an older label": (ODD.pem.replace(b" CERTIFICATE", b" X509 CERTIFICATE"), ODD.key_pem),
+    "a field": (ODD.pem.replace(HEAD, HEAD + b"Name: value\n\n"), ODD.key_pem),
+    "attributes": (b"Bag Attributes\n" + ODD.pem, b"Bag Attributes\n" + ODD.key_pem),
+    "one file": (ODD.key_pem + ODD.pem, ODD.pem + ODD.key_pem),
+    "line ends": (ODD.pem.replace(b"\n", b"\r\n"), ODD.key_pem.replace(b"\n", b"\r\n").rstrip()),
+}
+
+
+def pair_of(tmp_path: Path, chain: bytes, key: bytes) -> Pair:
+    for name, content in (("crt", chain), ("key", key)):
+        (tmp_path / name).write_bytes(content)
+    return PairBook().load(FileOrContent(str(tmp_path / "crt")), FileOrContent(str(tmp_path / "key")))
+
+
+@pytest.mark.parametrize("name", ODD_PAIRS)
+def test_what_is_read_can_be_served(tmp_path: Path, name: str) -> None:
+    found = pair_of(tmp_path, *ODD_PAIRS[name]).certificate
+    assert found is not None
+    load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), found.chain, found.key)
+
+
+@pytest.mark.parametrize(
+    ("chain", "key", "error"),
+    [
+        (b"", ODD.key_pem, ("certFile", "crt holds no certificate in PEM form")),
+        (ODD.pem, b"", ("keyFile", "key holds no private key in PEM form")),
+    ],
+)
+def test_an_empty_file_is_none(tmp_path: Path, chain: bytes, key: bytes, error: tuple[str, str]) -> None:
+    pair = pair_of(tmp_path, chain, key)
+    assert pair.certificate is None
+    ((option, text),) = pair.errors
+    assert (option, text.rpartition("/")[2]) == error

@@ -134,6 +134,11 @@ async def test_a_certificate_may_be_trusted_for_itself(tmp_path: Path) -> None:
     assert (await answer(secured(tmp_path), ServerTrust(roots=(pair.pem.decode(),))))[0] == 200
 
 
+async def test_a_key_may_be_short(tmp_path: Path) -> None:
+    pair = make("127.0.0.1", issuer=authority(), is_rsa=True, bits=1024)
+    assert (await answer(secured(tmp_path, pair), ServerTrust(roots=OURS)))[0] == 200
+
+
 async def test_names_of_hosts_are_sent_and_verified(tmp_path: Path) -> None:
     status, body = await answer(secured(tmp_path), ServerTrust(roots=OURS), "localhost")
     assert (status, body.split()[0]) == (200, "localhost")

@@ -13,6 +13,7 @@ from trafficcop.tls.contexts import Certificate
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 _CHAIN = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _KEY = re.compile(rb"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
@@ -89,26 +90,44 @@ def _parse(
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    leaf = None
-    if chain:
+    unread = {option for option, _ in errors}
+    certificates: list[x509.Certificate] = []
+    if "certFile" not in unread:
         try:
-            leaf = x509.load_pem_x509_certificates(b"\n".join(_CHAIN.findall(chain)) or chain)[0]
+            certificates = x509.load_pem_x509_certificates(b"\n".join(_CHAIN.findall(chain)) or chain)
         except ValueError as error:
             errors.append(("certFile", reason(cert, "certificate", error)))
-    if private:
+    if "keyFile" not in unread:
         found = _KEY.search(private)
-        private = private if found is None else found[0]
         try:
-            loaded = load_pem_private_key(private, password=None, unsafe_skip_rsa_key_validation=True)
+            loaded = load_pem_private_key(
+                private if found is None else found[0], password=None, unsafe_skip_rsa_key_validation=True
+            )
         except (ValueError, TypeError) as error:
             errors.append(("keyFile", reason(key, "private key", error)))
         else:
-            if leaf is not None and loaded.public_key() != leaf.public_key():
+            if certificates and loaded.public_key() != certificates[0].public_key():
                 errors.append(("keyFile", "the private key does not belong to the certificate"))
-    if errors or leaf is None:
+    if errors:
         return Pair(None, tuple(errors))
-    certificate = Certificate(digest, b"\n".join(_CHAIN.findall(chain)) + b"\n", private + b"\n", names_of(leaf))
+    leaf = certificates[0]
+    certificate = Certificate(digest, _pem_of(certificates), _key_pem_of(loaded), names_of(leaf))
     return Pair(certificate, expires=leaf.not_valid_after_utc, begins=leaf.not_valid_before_utc)
+
+
+# Written anew, because OpenSSL takes fewer forms of PEM than the reader here.
+
+
+def _pem_of(certificates: list[x509.Certificate]) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+
+
+def _key_pem_of(key: PrivateKeyTypes) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def names_of(leaf: x509.Certificate) -> tuple[str, ...]:

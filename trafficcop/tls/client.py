@@ -134,13 +134,11 @@ def _set_versions(context: ssl.SSLContext, trust: ServerTrust) -> None:
                 f"TLS minimum version {trust.min_version} is above the maximum version {trust.max_version}",
             )
         lowest = highest
-    if lowest < ssl.TLSVersion.TLSv1_2:
-        # OpenSSL's own levels of security rule out the hashes of TLS 1.0 and 1.1.
-        ciphers = (ciphers or "DEFAULT") + ":@SECLEVEL=0"
-    if ciphers:
-        context.set_ciphers(ciphers)
-    else:
+    if not ciphers and lowest == ssl.TLSVersion.TLSv1_2:
         lowest = ssl.TLSVersion.TLSv1_3  # nothing of TLS 1.2 is left
+    # OpenSSL's own levels of security rule out the hashes of TLS 1.0 and 1.1, and those of its packagers short keys.
+    level = 0 if lowest < ssl.TLSVersion.TLSv1_2 else 1
+    context.set_ciphers(f"{ciphers or 'DEFAULT'}:@SECLEVEL={level}")
     set_range(context, lowest, highest)
 
 
