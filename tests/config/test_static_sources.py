@@ -193,3 +193,23 @@ def test_file_flags_and_variables_give_the_same(text: str, flags: list[str]):
     from_environment = load_static((), joined)
     assert from_file.issues == from_flags.issues == from_environment.issues == ()
     assert from_file.static == from_flags.static == from_environment.static
+
+
+@pytest.mark.parametrize("index", ["_0", "[0]"])
+def test_variables_number_the_items_of_lists(index: str):
+    loaded = load_static(
+        (),
+        {
+            "TRAEFIK_ENTRYPOINTS_WEB_ADDRESS": ":80",
+            f"TRAEFIK_ENTRYPOINTS_WEB_HTTP_TLS_DOMAINS{index}_MAIN": "example.com",
+            f"TRAEFIK_ENTRYPOINTS_WEB_HTTP_TLS_DOMAINS{index}_SANS": "a.example.com, b.example.com",
+        },
+    )
+    assert loaded.issues == ()
+    (domain,) = loaded.static.entry_points["web"].http.tls.domains
+    assert (domain.main, domain.sans) == ("example.com", ("a.example.com", "b.example.com"))
+
+
+def test_a_variable_of_a_section_that_is_gone_forbids_a_start():
+    (issue,) = load_static((), {"TRAEFIK_PILOT_TOKEN": "x", "TRAEFIK_PORT": "tcp://10.0.0.1:80"}).errors
+    assert str(issue) == "TRAEFIK_PILOT_TOKEN: pilot: removed together with the service; remove the section"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.providers import FileProvider as FileOptions
 from trafficcop.providers.file import FileProvider
 from trafficcop.providers.message import Message
@@ -42,13 +43,19 @@ def test_one_file(tmp_path: Path) -> None:
         ("a.yaml", router("web")),
         ("a.YML", router("web")),
         ("a.toml", "[http.routers.web]\nrule = 'Host(`example.com`)'\nservice = 'web'\n"),
-        ("a.json", '{"http": {"routers": {"web": {"rule": "Host(`example.com`)", "service": "web"}}}}'),
         ("bom.yml", "\ufeff" + router("web")),
     ],
 )
 def test_every_format(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert routers(provider(directory=str(tmp_path)).load()) == {"web": "Host(`example.com`)"}
+
+
+def test_json_is_read_when_it_is_named_alone(tmp_path: Path) -> None:
+    file = tmp_path / "acme.json"
+    file.write_text('{"http": {"routers": {"web": {"rule": "Host(`example.com`)", "service": "web"}}}}')
+    assert routers(provider(filename=str(file)).load()) == {"web": "Host(`example.com`)"}
+    assert provider(directory=str(tmp_path)).load().configuration == DynamicConfiguration()
 
 
 def test_a_directory_is_read_in_name_order_with_its_sub_directories(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from trafficcop.config.assign import Assembly
+from trafficcop.config.assign import Assembly, split_name
 from trafficcop.config.shape import options_of
 from trafficcop.config.static import StaticConfiguration
 
 # Ours comes last: it wins where both prefixes name the same option.
 PREFIXES = ("TRAEFIK_", "TRAFFICCOP_")
-_ROOTS = frozenset(option.key.upper() for option in options_of(StaticConfiguration))
+# With the section that is gone and forbids a start in every form (`pkg/cli/deprecation.go`).
+_ROOTS = frozenset(["PILOT", *(option.key.upper() for option in options_of(StaticConfiguration))])
 
 
 def static_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -32,5 +33,5 @@ def assemble_environment(environ: Mapping[str, str]) -> Assembly:
     """The static options that the variables set; names are lower case, so keys of maps are, too."""
     assembly = Assembly(StaticConfiguration)
     for name, value in static_variables(environ).items():
-        assembly.set(name.lower().split("_")[1:], value, name)
+        assembly.set(split_name(name.lower().replace("_", "."))[1:], value, name)
     return assembly

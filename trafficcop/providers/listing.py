@@ -11,6 +11,9 @@ from trafficcop.errors import Issue, Position
 
 FORMATS: Mapping[str, str] = {".toml": "toml", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
+# In a directory JSON is somebody else's, such as the certificates of `acme.json`; a file that is named may be JSON.
+_NOT_LISTED = ("", "json")
+
 # The kernel follows at most so many symbolic links in one path (`man 7 path_resolution`).
 _HOPS = 40
 
@@ -107,7 +110,7 @@ def list_file(path: str) -> Listing:
 
 
 def list_directory(directory: str) -> Listing:
-    """Every supported file below `directory`, entries in name order, sub-directories where their names stand."""
+    """Every YAML and TOML file below `directory`, entries in name order, sub-directories where their names stand."""
     listing = Listing()
     listing.places.trail(directory)
     _walk(directory, listing)
@@ -127,7 +130,7 @@ def _walk(directory: str, listing: Listing) -> None:
     for entry in _visible(entries):
         if entry.is_dir(follow_symlinks=False):
             _walk(entry.path, listing)
-        elif format_of(entry.name) and not os.path.isdir(entry.path):
+        elif format_of(entry.name) not in _NOT_LISTED and not os.path.isdir(entry.path):
             listing.files.append(entry.path)
             if entry.is_symlink():
                 listing.places.trail(entry.path)
