@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
@@ -17,6 +19,7 @@ _KNOWN = {
     NameOID.ORGANIZATION_NAME: "O",
     NameOID.COUNTRY_NAME: "C",
 }
+_PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
 # One value of these, the last that is given.
 _SINGLE = (NameOID.SERIAL_NUMBER, NameOID.COMMON_NAME)
 
@@ -38,13 +41,22 @@ def name_text(name: x509.Name) -> str:
             chosen = values[-1:] if oid in _SINGLE else values
             parts.append("+".join(f"{label}={_escape(value)}" for value in chosen))
     others = [one for one in name if one.oid not in _KNOWN]
-    parts += [f"{one.oid.dotted_string}={_escape(_value(one))}" for one in reversed(others)]
+    parts += [f"{one.oid.dotted_string}=#{_der_of(_value(one)).hex()}" for one in reversed(others)]
     return ",".join(parts)
 
 
 def _value(attribute: x509.NameAttribute[str | bytes]) -> str:
     value = attribute.value
     return value if isinstance(value, str) else value.hex()
+
+
+def _der_of(value: str) -> bytes:
+    """A PrintableString if it is one, else a UTF8String (X.690 §8.1)."""
+    data = value.encode()
+    size = len(data)
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    length = bytes((size,)) if size < 128 else bytes((0x80 | len(digits),)) + digits
+    return (b"\x13" if _PRINTABLE.issuperset(value) else b"\x0c") + length + data
 
 
 def _escape(value: str) -> str:
