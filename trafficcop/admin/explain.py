@@ -20,6 +20,7 @@ _SKIPPED = 16 * 1024 * 1024  # bytes of a body that are read although it is refu
 
 
 async def explained(request: Request, explain: Explain) -> Response:
+    """The answer to `POST /api/explain`: the explanation, or 400 with a message for what makes no question."""
     try:
         # Read whatever is wrong: closed in the middle of a body, a connection would take the answer along.
         body = await _body(request)

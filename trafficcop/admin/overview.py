@@ -41,6 +41,7 @@ _METRICS = (
 
 
 def overview(report: Report, static: StaticConfiguration, providers: Sequence[str]) -> Object:
+    """What `/api/overview` shows; `providers` are the names of those that are configured."""
     shown: Object = {
         "http": _sections(report.routers, report.services, report.middlewares),
         "tcp": _sections(report.tcp_routers, report.tcp_services, report.tcp_middlewares),

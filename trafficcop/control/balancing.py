@@ -60,6 +60,7 @@ def _meant(strategy: str, ledger: Ledger) -> str:
 
 
 def sticky_mistakes(sticky: Sticky | None) -> Iterator[Mistake]:
+    """Options of `sticky` that cannot be met: (what is wrong, the path of the option)."""
     if sticky is None:
         return
     if sticky.header is not None and not sticky.header.name:

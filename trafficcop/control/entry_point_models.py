@@ -47,6 +47,7 @@ def port_of(entry_point: EntryPoint) -> str:
 
 
 def read_entry_points(static: StaticConfiguration) -> EntryPoints:
+    """What the routers of a configuration have to know of the entry points of an instance."""
     tcp = {name: entry_point for name, entry_point in static.entry_points.items() if not is_udp(entry_point)}
     candidates = sorted(name for name in tcp if name != INTERNAL_ENTRY_POINT)
     if any(entry_point.as_default for entry_point in static.entry_points.values()):

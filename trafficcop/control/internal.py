@@ -55,6 +55,7 @@ class _Own:
 
 
 def internal_configuration(static: StaticConfiguration) -> tuple[DynamicConfiguration, tuple[Mistake, ...]]:
+    """The objects of the provider `internal`, and what is wrong with the options they follow from."""
     own = _Own(services={"noop": Service()})
     _add_api(own, static)
     _add_ping(own, static)

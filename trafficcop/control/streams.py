@@ -196,6 +196,7 @@ def check_tcp_routers(
     rules: RuleBook,
     ledger: Ledger,
 ) -> None:
+    """Everything that can be wrong with TCP routers; what is found stands at their entries and in the ledger."""
     for entry in routers.values():
         if entry.is_disabled:
             continue
@@ -309,6 +310,7 @@ def _check_middlewares(entry: StreamRouter, middlewares: Mapping[str, Entry[TCPM
 
 
 def middleware_error(entry: Entry[TCPMiddleware]) -> str:
+    """Why a TCP middleware cannot be built, in Traefik's words; "" if it can."""
     config = entry.config
     if config.in_flight_conn is None and config.ip_allow_list is None and config.ip_white_list is None:
         text = f'invalid middleware "{entry.name}" configuration: '

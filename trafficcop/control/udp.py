@@ -53,6 +53,8 @@ class UDPObjects:
 
 @dataclass(frozen=True, slots=True)
 class UDPPlans:
+    """The part of a Plan that is about UDP."""
+
     routers: tuple[UDPRouterPlan, ...]
     services: tuple[UDPServicePlan, ...]
     middlewares: tuple[UDPMiddlewarePlan, ...]

@@ -15,6 +15,7 @@ from trafficcop.middleware.patterns import Outcomes, Pattern
 
 
 def has_cors(config: Configuration) -> bool:
+    """Whether any option of CORS is given."""
     return bool(
         config.access_control_allow_credentials
         or config.access_control_allow_headers

@@ -15,6 +15,7 @@ from trafficcop.middleware.fields import FieldEdit, field_value
 
 
 def has_security(config: Configuration) -> bool:
+    """Whether any option is given that this module acts on."""
     return bool(
         config.allowed_hosts
         or config.hosts_proxy_headers
@@ -112,6 +113,7 @@ class SecurityFields:
 
 
 def build_security(config: Configuration, next: Handler) -> Handler:
+    """The checks and fields that are asked for, in front of `next`."""
     always, secure, nonce = _always(config), _secure(config), _nonce(config)
     handler = next
     if always or secure or nonce:

@@ -67,6 +67,7 @@ def build(config: Configuration, context: MiddlewareContext, next: Handler) -> H
 
 
 def build_white_list(config: IPWhiteList, context: MiddlewareContext, next: Handler) -> Handler:
+    """The same under its former name, with its own texts."""
     if not config.source_range:
         raise ValueError("sourceRange is empty, IPWhiteLister not created")
     allowed = address_set(config.source_range, "CIDR whitelist")

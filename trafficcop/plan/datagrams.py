@@ -33,5 +33,7 @@ class UDPServicePlan:
 
 @dataclass(frozen=True, slots=True)
 class UDPMiddlewarePlan:
+    """A UDP middleware under its qualified name."""
+
     name: str
     middleware: UDPMiddleware

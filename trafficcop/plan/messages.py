@@ -96,6 +96,8 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
+    """The plan is linked and in force."""
+
     worker: int
     version: int
 

@@ -29,6 +29,8 @@ class RouterInfo:
 
 @dataclass(frozen=True, slots=True)
 class ServiceInfo:
+    """A service. `used_by`: routers; `server_status`: UP or DOWN by URL, of those that are checked."""
+
     service: Service | TCPService | UDPService
     status: Status = "enabled"
     errors: tuple[str, ...] = ()
@@ -38,6 +40,8 @@ class ServiceInfo:
 
 @dataclass(frozen=True, slots=True)
 class MiddlewareInfo:
+    """A middleware. `used_by`: the routers that name it."""
+
     middleware: Middleware | TCPMiddleware | UDPMiddleware
     status: Status = "enabled"
     errors: tuple[str, ...] = ()

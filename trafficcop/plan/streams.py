@@ -31,12 +31,16 @@ class TCPRouterPlan:
 
 @dataclass(frozen=True, slots=True)
 class TCPServicePlan:
+    """A TCP service: its configuration with child names and serversTransport qualified."""
+
     name: str
     service: TCPService
 
 
 @dataclass(frozen=True, slots=True)
 class TCPMiddlewarePlan:
+    """A TCP middleware under its qualified name."""
+
     name: str
     middleware: TCPMiddleware
 

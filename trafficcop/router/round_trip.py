@@ -15,6 +15,8 @@ from trafficcop.http.watched import watch
 
 
 class RoundTrip:
+    """Gives everything behind it `seconds` from the routing of a request on."""
+
     __slots__ = ("_seconds", "next")
 
     def __init__(self, seconds: float, next: Handler) -> None:

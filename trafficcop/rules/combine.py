@@ -150,6 +150,7 @@ def bound(matcher: Predicate[T]) -> Predicate[T]:
 
 
 def all_of(matchers: Sequence[Predicate[T]]) -> Predicate[T]:
+    """One predicate that holds where all of them do; they are asked in their order."""
     matchers = [bound(matcher) for matcher in matchers]
     if len(matchers) == 1:
         return matchers[0]
@@ -161,6 +162,7 @@ def all_of(matchers: Sequence[Predicate[T]]) -> Predicate[T]:
 
 
 def any_of(matchers: Sequence[Predicate[T]]) -> Predicate[T]:
+    """One predicate that holds where one of them does; they are asked in their order."""
     matchers = [bound(matcher) for matcher in matchers]
     if len(matchers) == 1:
         return matchers[0]

@@ -24,11 +24,15 @@ Program = Sequence[Leaf | bool]
 
 
 class Group(NamedTuple):
+    """What `&&` or `||` join, two at least."""
+
     is_or: bool
     items: Sequence[Shape]
 
 
 class Negation(NamedTuple):
+    """What stands behind a `!`."""
+
     item: Leaf | Group
 
 

@@ -20,6 +20,8 @@ _SAMPLE: Final = 8
 
 
 class Algorithm(Protocol):
+    """A strategy with its servers."""
+
     def choose(self, request: Request) -> Server | None: ...
 
     def refresh(self) -> None:

@@ -184,6 +184,7 @@ class CookieKey:
 
 
 def key_of(header: str, cookie: str) -> Key:
+    """What requests are told apart by: a header, else a cookie, else the client's address."""
     if header:
         return HeaderKey(header)
     return CookieKey(cookie) if cookie else client_address

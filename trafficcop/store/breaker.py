@@ -73,6 +73,8 @@ class Metrics:
 
 
 class State(enum.IntEnum):
+    """What becomes of requests."""
+
     STANDBY = 0  # everything passes
     TRIPPED = 1  # nothing passes
     RECOVERING = 2  # more and more passes

@@ -12,6 +12,8 @@ SocketAddress = tuple[str, int] | tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """What a socket can be connected to without a look at a name."""
+
     family: socket.AddressFamily
     address: SocketAddress
 
@@ -52,6 +54,7 @@ def _port(text: str, written: str) -> int:
 
 
 def endpoint(host: str, port: int) -> Endpoint | None:
+    """The endpoint of an address; None if the host is a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

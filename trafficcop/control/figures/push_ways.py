@@ -58,6 +58,7 @@ def write_url(address: str, org: str, bucket: str) -> str:
 
 
 def post(url: str, token: str, lines: Iterable[str]) -> None:
+    """Lines to InfluxDB, some thousands at a time; OSError for the first batch that it does not take."""
     headers = {
         "Authorization": f"Token {token}",
         "Content-Type": "text/plain; charset=utf-8",

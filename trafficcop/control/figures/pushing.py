@@ -96,6 +96,7 @@ def pushers_of(metrics: Metrics, environ: Mapping[str, str]) -> list[Pusher]:
 
 
 def start_all(pushers: Iterable[Pusher], read: Read, counting: Counting, *, is_new: bool) -> list[asyncio.Task[None]]:
+    """A task for each exporter. `is_new`: no process before this one has told them anything."""
     return [
         asyncio.create_task(pusher.run(read, counting.bounds, is_new=is_new), name=pusher.name) for pusher in pushers
     ]
