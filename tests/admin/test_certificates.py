@@ -79,6 +79,9 @@ async def test_members(client: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
+        ("", ["a", "b", "c"]),
+        ("direction=desc", ["c", "b", "a"]),
+        ("sortBy=unknown&search=example", ["a", "b", "c"]),
         ("sortBy=cn", ["a", "b", "c"]),
         ("sortBy=cn&direction=desc", ["c", "b", "a"]),
         ("sortBy=validUntil", ["c", "b", "a"]),

@@ -72,6 +72,9 @@ def _member(key: str) -> SortKey:
     return lambda item: item.get(key, "")
 
 
+_NAME = _member("name")
+
+
 def _server_count(item: Object) -> int:
     return len(item.get("loadBalancer", {}).get("servers", ()))
 
@@ -106,7 +109,8 @@ CERTIFICATE_TEXTS = ("commonName", "issuerOrg", "issuerCN", "sans")
 
 
 def arranged(items: Sequence[Object], query: Query, keys: Mapping[str, SortKey]) -> list[Object]:
-    """Sorted by `sortBy`, then by name; by name alone when it is unknown."""
-    key = keys.get(query.get("sortBy", ""), _member("name"))
+    """Sorted by `sortBy`, then by name; by name alone when it is unknown. That of a certificate is its subject's."""
+    by_name = keys.get("name", _NAME)
+    key = keys.get(query.get("sortBy", ""), by_name)
     is_descending = (query.get("direction", "") or "asc") != "asc"
-    return sorted(items, key=lambda item: (key(item), item["name"]), reverse=is_descending)
+    return sorted(items, key=lambda item: (key(item), by_name(item), item["name"]), reverse=is_descending)
