@@ -167,19 +167,43 @@ async def test_answers_without_a_body(method: bytes, status: int) -> None:
                 assert fields[b"content-length"] == b"5"
 
 
+@pytest.mark.parametrize("is_at_once", [True, False])
+async def test_a_body_where_none_may_be_is_nobodys_answer(is_at_once: bool) -> None:
+    """Sent on, it would be taken for the answer to the client's next request (RFC 9112 §6.3)."""
+
+    async def handle(asked: Asked) -> None:
+        if asked[b":path"] == b"/ok":
+            await asked.answer(b"mine")
+            return
+        asked.send_head(304 if asked[b":path"] == b"/304" else 200)
+        if not is_at_once:
+            await asyncio.sleep(0.02)
+        await asked.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged")
+        assert await asked.reset() == faults.PROTOCOL_ERROR
+
+    async with H2Server(handle) as server, router(server.url) as loopback:
+        client = await loopback.client()
+        for method, path, status in ((b"HEAD", b"/", 200), (b"GET", b"/304", 304)) * 2:
+            assert (await client.ask(b"%b %b HTTP/1.1\r\nHost: a\r\n\r\n" % (method, path), method))[0] == status
+            await until(
+                lambda: all(asked.reset_code is not None for asked in server.asked if asked[b":path"] != b"/ok")
+            )
+            assert (await client.ask(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n"))[2] == b"mine"
+
+
 async def test_fields_of_http_1_in_an_answer_are_left_out() -> None:
     """Malformed (RFC 9113 §8.2.2), but servers that were written for HTTP/1.1 send them, and nothing hangs on them."""
 
     async def handle(asked: Asked) -> None:
         config = asked.visit.h2.config
         config.validate_outbound_headers = config.normalize_outbound_headers = False
-        asked.send_head(200, (b"connection", b"x"), (b"keep-alive", b"5"), (b"x-kept", b"1"))
+        asked.send_head(200, (b"connection", b"X-Hop"), (b"keep-alive", b"5"), (b"x-hop", b"1"), (b"x-kept", b"1"))
         await asked.send(b"ok", is_last=True)
 
     async with H2Server(handle) as server, router(server.url) as loopback:
         status, fields, body = await loopback.ask(GET)
         assert (status, body, fields[b"x-kept"]) == (200, b"ok", b"1")
-        assert not {b"connection", b"keep-alive"} & set(fields)
+        assert not {b"connection", b"keep-alive", b"x-hop"} & set(fields)
 
 
 @pytest.mark.parametrize("is_at_once", [True, False])

@@ -10,7 +10,15 @@ from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body, Bytes
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.drive import Drive, Wakeup
-from trafficcop.http.h2.faults import CANCEL, HTTP_1_1_REQUIRED, NO_ERROR, REFUSED_STREAM, code_name
+from trafficcop.http.h2.faults import (
+    CANCEL,
+    HTTP_1_1_REQUIRED,
+    NO_ERROR,
+    PROTOCOL_ERROR,
+    REFUSED_STREAM,
+    StreamFault,
+    code_name,
+)
 from trafficcop.http.h2.flow_body import FlowBody
 from trafficcop.http.h2.heads import Head
 from trafficcop.http.h2.stream import Stream
@@ -122,9 +130,9 @@ class ClientStream(Stream):
 
     def head_received(self, head: Head, is_last: bool) -> None:
         self._head = head
-        length = head.fields.length
-        if self._request.method != b"HEAD" and head.status not in (204, 304):
-            self.left = length
+        if self._request.method == b"HEAD" or head.status in (204, 304):
+            return  # there is no body, whatever the length and whether this was the end
+        length = self.left = head.fields.length
         if not is_last:
             self._body = FlowBody(self, self, length if length >= 0 else None)
 
@@ -134,8 +142,9 @@ class ClientStream(Stream):
         self._informational.append(head)
 
     def data_received(self, data: bytes) -> None:
-        if self._body is not None:
-            self._body.feed(data)
+        if self._body is None:
+            raise StreamFault(self.stream_id, PROTOCOL_ERROR, "a body where none may be")
+        self._body.feed(data)
 
     def end_received(self, trailers: list[Field] | None) -> None:
         if self._body is not None:
@@ -190,7 +199,10 @@ class ClientStream(Stream):
             body = self._body
         elif fields.length >= 0 and self._request.method == b"HEAD":
             body = Bytes(b"", fields.length)
-        response = Response(head.status, fields.headers(), body)
+        headers = fields.headers()
+        for name in fields.named:
+            headers.remove(name)
+        response = Response(head.status, headers, body)
         response.marks = fields.marks
         self.deadline = NEVER
         answer, self._answer = self._answer, None

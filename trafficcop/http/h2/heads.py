@@ -49,7 +49,8 @@ class Fields:
     """The fields of a section but for the pseudo-fields. Shared between messages: nothing in it may be changed.
 
     `block`: the lines of what is forwarded; `length`: Content-Length or -1; `fault`: why the section is malformed, or
-    ""; `complaint`: a field that HTTP/2 does not have, which is refused with words, or "".
+    ""; `complaint`: a field that HTTP/2 does not have, which is refused with words, or ""; `named`: what `Connection`
+    names, where it is not refused.
     """
 
     marks: int = 0
@@ -59,6 +60,7 @@ class Fields:
     hop: list[Field] | None = None
     fault: str = ""
     complaint: str = ""
+    named: tuple[bytes, ...] = ()
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self.fields = fields
@@ -92,6 +94,8 @@ class Fields:
         """Whether the field is kept apart from the lines."""
         if name in _FORBIDDEN or (bits & TE and value.lower() != b"trailers"):
             self.complaint = f"HTTP/2 has no field {name.decode()!r} of this meaning"
+            if name == b"connection":
+                self.named += tuple([token.strip(b" \t") for token in value.split(b",")])
         elif bits & CONTENT_LENGTH:
             length = int(value) if value.isdigit() and len(value) < 19 else -1
             if length < 0 or (self.length >= 0 and length != self.length):
