@@ -259,6 +259,13 @@ async def test_where_to_sign_in(url: str, location: str | None, method: str) -> 
     assert await run(handler, make_request("/a/b", method=method)) == (302, {"Location": location or url}, b"")
 
 
+async def test_where_to_sign_in_beside_a_path_that_was_changed() -> None:
+    request = make_request("/a/b")
+    request.raw_path = b"/p%3Fx/a%2Fb"
+    handler = guarded(Origin(401), Origin(), auth_signin_url="login")
+    assert (await run(handler, request))[1] == {"Location": "/p%3Fx/a/login"}
+
+
 async def test_signing_in_after_a_post() -> None:
     handler = guarded(Origin(401), Origin(), auth_signin_url="https://id.example.com/")
     assert await run(handler, make_request(method="POST")) == (302, {"Location": "https://id.example.com/"}, b"")

@@ -11,7 +11,7 @@ from trafficcop.http.body import Bytes
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.status import STATUS_TEXT
-from trafficcop.middleware.paths import encoded, is_plain, unescape
+from trafficcop.middleware.paths import encoded, escape, is_plain, unescape
 
 _CONTROLS: Final = re.compile(rb"[\x00-\x1f\x7f]").search
 _URL: Final = re.compile(
@@ -77,7 +77,8 @@ def found(request: Request, url: str) -> Response:
     parts = urlsplit(url)
     if not parts.scheme and not parts.netloc:
         if not url.startswith("/"):
-            url = request.path.rpartition(b"/")[0].decode("latin-1") + "/" + url
+            # Beside the path as the middlewares before have left it.
+            url = escape(unescape(request.raw_path).rpartition(b"/")[0]).decode() + "/" + url
         path, mark, query = url.partition("?")
         cleaned = posixpath.normpath("/" + path.lstrip("/"))
         url = (cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned) + mark + query
