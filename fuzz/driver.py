@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import time
@@ -11,17 +12,24 @@ Check = Callable[[random.Random], None]
 
 
 def drive(check: Check, until: Callable[[int], bool], seed: int) -> int:
-    """How many inputs were tried."""
+    """How many inputs were tried. What `check` raises says which input it was."""
     count = 0
     while until(count):
-        check(random.Random(f"{seed}:{count}"))
+        name = f"{seed}:{count}"
+        try:
+            check(random.Random(name))
+        except Exception as error:
+            error.add_note(f"found with random.Random({name!r})")
+            raise
         count += 1
     return count
 
 
 def main(check: Check) -> None:
     """The command line: [seconds] [seed]."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    end = time.monotonic() + seconds
-    sys.stdout.write(f"{drive(check, lambda _: time.monotonic() < end, seed)} inputs, nothing found\n")
+    parser = argparse.ArgumentParser(description="Try inputs until the time is over or one of them finds something.")
+    parser.add_argument("seconds", type=float, nargs="?", default=60.0, help="how long (60)")
+    parser.add_argument("seed", type=int, nargs="?", default=0, help="another one for other inputs (0)")
+    given = parser.parse_args()
+    end = time.monotonic() + given.seconds
+    sys.stdout.write(f"{drive(check, lambda _: time.monotonic() < end, given.seed)} inputs, nothing found\n")
