@@ -8,8 +8,9 @@ COPY trafficcop trafficcop
 # TRAFFICCOP_COMPILE=1 compiles the hot modules with mypyc; an empty value keeps plain Python.
 ARG TRAFFICCOP_COMPILE=1
 ENV TRAFFICCOP_COMPILE=$TRAFFICCOP_COMPILE
+# mypyc judges the types first, and so needs to see what is imported: the plain package brings it.
 RUN python -m venv /opt/build \
-    && /opt/build/bin/pip install --no-cache-dir -c constraints.txt setuptools mypy \
+    && TRAFFICCOP_COMPILE= /opt/build/bin/pip install --no-cache-dir -c constraints.txt setuptools mypy types-PyYAML . \
     && /opt/build/bin/pip wheel --no-cache-dir --no-build-isolation --no-deps --wheel-dir /wheels . \
     && /opt/trafficcop/bin/pip install --no-cache-dir -c constraints.txt /wheels/*.whl
 

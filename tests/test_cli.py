@@ -290,3 +290,12 @@ def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...], t
             command, stdout=full, stderr=subprocess.PIPE, env=environ, cwd=tmp_path, text=True, timeout=30, check=False
         )
     assert (done.returncode, done.stderr) == (1, "cannot write: No space left on device\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_lead_nowhere(closed: str):
+    """Files that are opened later must not take their numbers."""
+    told = "import os, sys, trafficcop.cli as cli; cli.main(['version']); sys.exit(os.open('/', os.O_RDONLY) < 3)"
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", told]
+    done = subprocess.run(command, cwd=ROOT, timeout=30, check=False, stdout=subprocess.DEVNULL)
+    assert done.returncode == 0

@@ -47,6 +47,7 @@ The static configuration comes from a file, else from flags, else from variables
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code."""
+    _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in ROOT_NAMES:
         del arguments[0]
@@ -201,6 +202,16 @@ def _complete(arguments: Sequence[str]) -> int:
         return 0
     print(f"completion: name a shell: {', '.join(SCRIPTS)}", file=sys.stderr)
     return 1
+
+
+def _open_streams() -> None:
+    """Standard streams that whoever started us has closed lead nowhere.
+
+    Left closed, the next files that are opened would take their numbers, and what is printed would end up there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in the order of their numbers
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 -- for as long as we run
 
 
 def _line(text: str) -> str:

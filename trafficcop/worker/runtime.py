@@ -25,6 +25,7 @@ from trafficcop.telemetry.metrics import counting_of
 from trafficcop.tls.contexts import Contexts
 from trafficcop.tls.tickets import TicketKeys
 from trafficcop.worker.datagrams import Datagrams
+from trafficcop.worker.descriptors import SpareDescriptor
 from trafficcop.worker.link import NO_ROUTES, Linker
 from trafficcop.worker.linked import Linked
 
@@ -114,6 +115,7 @@ class Runtime:
         for listener in self.listeners.values():
             await listener.start()
         self.datagrams.start()
+        self._deadlines.members.add(SpareDescriptor())
         self._deadlines.start()
 
     # === plans ===
