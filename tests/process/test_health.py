@@ -13,18 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.process.instance import Instance, free_port, get, until
-from tests.process.site import Server
+from tests.process.site import STATIC, Server
 
-STATIC = """
-workers: 2
-api: {{insecure: true}}
-entryPoints:
-  web: {{address: "127.0.0.1:{web}"}}
-  traefik: {{address: "127.0.0.1:{api}"}}
-providers:
-  providersThrottleDuration: 0s
-  file: {{filename: {dynamic}, watch: false}}
-"""
 DYNAMIC = """
 http:
   routers:
@@ -89,7 +79,7 @@ class Ward:
         self._dynamic = directory / "dynamic.yml"
         self.write("50ms")
         config = directory / "static.yml"
-        config.write_text(STATIC.format(web=self.web, api=self.api, dynamic=self._dynamic))
+        config.write_text(STATIC.format(workers=2, web=self.web, api=self.api, dynamic=self._dynamic))
         self.instance = Instance(config)
         self.instance.wait_serving()
 
