@@ -77,6 +77,13 @@ async def test_the_page_that_is_asked_for(query: str, path: bytes, rest: bytes |
     assert asked.peer.forwarded_for == b""
 
 
+@pytest.mark.parametrize(("target", "url"), [("/a?", b"%2Fa"), ("/a?b", b"%2Fa%3Fb")])
+async def test_the_url_without_a_question_mark_that_nothing_follows(target: str, url: bytes):
+    page = Origin()
+    await run(pages(errors(query="/?u={url}"), Origin(500), page), make_request(target))
+    assert page.last.query == b"u=http%3A%2F%2Fexample.com" + url
+
+
 async def test_the_url_over_tls():
     page = Origin()
     await run(pages(errors(query="{url}"), Origin(500), page), make_request("/", is_tls=True))

@@ -71,6 +71,24 @@ async def test_host_and_forwarded_for_are_special() -> None:
     assert origin.last.notes == {"no_forwarded_for": True}
 
 
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("a.example.com:81", b"a.example.com:81"),
+        ("ü.example.com:81", b"xn--tda.example.com:81"),
+        ("[::1]:81", b"[::1]:81"),
+        ("a b", b""),
+        ("a/b", b""),
+        ('a"b', b""),
+        ("ü..b", b""),
+    ],
+)
+async def test_a_host_that_none_can_be_is_not_sent(value: str, host: bytes) -> None:
+    origin = Origin()
+    await run(build("headers", Headers(custom_request_headers={"Host": value}), origin), make_request())
+    assert origin.last.authority == host
+
+
 def test_a_request_header_that_cannot_be_sent_is_refused() -> None:
     with pytest.raises(ValueError, match="invalid header name 'X Y'"):
         build("headers", Headers(custom_request_headers={"X Y": "1"}), Origin())

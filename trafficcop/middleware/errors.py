@@ -101,7 +101,8 @@ def _target(query: str, status: int, original: int, request: Request) -> bytes |
     """The request-target of a page, None when it would be malformed."""
     text = query.replace("{status}", str(status)).replace("{originalStatus}", str(original))
     if "{url}" in text:
-        url = b"%b://%b%b" % (b"https" if request.peer.is_tls else b"http", request.authority, request.target)
+        target = request.target if request.query else request.raw_path
+        url = b"%b://%b%b" % (b"https" if request.peer.is_tls else b"http", request.authority, target)
         text = text.replace("{url}", quote_from_bytes(url, safe="").replace("%20", "+"))
     target = text.partition("#")[0].encode()
     path, mark, rest = target.partition(b"?")

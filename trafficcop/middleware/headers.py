@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable
+from typing import Final
 
 from trafficcop.config.middlewares import Headers as Configuration
 from trafficcop.errors import ProxyError
@@ -14,6 +16,9 @@ from trafficcop.middleware.context import MiddlewareContext
 from trafficcop.middleware.fields import FieldEdit, field_name, field_value, is_field_name
 from trafficcop.middleware.headers_cors import Origins, Preflight, has_cors
 from trafficcop.middleware.headers_security import build_security, has_security
+
+# What may stand in the Host of a request (`golang.org/x/net/http/httpguts`, ValidHostHeader).
+_HOST: Final = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
 
 class RequestFields:
@@ -117,12 +122,24 @@ def _build_response(config: Configuration, origins: Origins, next: Handler) -> H
     return ResponseFields(edit, origins or None, config.add_vary_header, next)
 
 
+def _host(value: str) -> bytes:
+    """A host as it can be sent; b"" for what is none: the server gets its own (net/http: `PunycodeHostPort`)."""
+    name, colon, port = value.partition(":")
+    if not value.isascii():
+        try:
+            name = name.encode("idna").decode()
+        except UnicodeError:
+            return b""
+    host = name + colon + port
+    return host.encode() if _HOST.fullmatch(host) else b""
+
+
 def _build_request(config: Configuration, next: Handler) -> Handler:
     values: dict[bytes, bytes | None] = {}
     authority: bytes | None = None
     for name, value in config.custom_request_headers.items():
         if name.lower() == "host" and value:
-            authority = field_value(value)
+            authority = _host(value)
         elif learn(name.encode()) & FRAMING:
             continue  # how long a body is nobody can choose
         elif not is_field_name(name):
