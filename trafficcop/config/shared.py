@@ -8,12 +8,12 @@ from trafficcop.config.schema import option
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """`http.services.failover.healthCheck`."""
+    """`healthCheck` of services made of services: being there, it has the health of the children count."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeightedService:
-    """`http.services.highestRandomWeight.services`."""
+    """A child of a service that shares out by weight, and by nothing else."""
 
     name: str = ""
     weight: int = 1
@@ -21,7 +21,7 @@ class WeightedService:
 
 @dataclass(frozen=True, slots=True)
 class IPStrategy:
-    """`http.middlewares.inFlightReq.sourceCriterion.ipStrategy`."""
+    """`ipStrategy`: which address of `X-Forwarded-For` is the client's."""
 
     depth: int = 0
     excluded_ips: tuple[str, ...] = option((), key="excludedIPs")

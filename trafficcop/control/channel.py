@@ -148,12 +148,7 @@ class Channel:
                 self.on_profile(message)
             return
         if isinstance(message, Hello):
-            if self.counts is not None:
-                self.counts.begin(message.worker, message.pid)
-            self.workers[message.worker] = WorkerState(message.worker, message.pid, message.version)
-            if self._on_health is not None:
-                for health in message.health:
-                    self._on_health(health)
+            self._welcome(message)
         elif state is None:
             return
         elif isinstance(message, Ack):
@@ -168,6 +163,15 @@ class Channel:
                 message.reason,
             )
         self._on_change()
+
+    def _welcome(self, message: Hello) -> None:
+        """A worker that has come, or come back: it may know who was down before this process began."""
+        if self.counts is not None:
+            self.counts.begin(message.worker, message.pid)
+        self.workers[message.worker] = WorkerState(message.worker, message.pid, message.version)
+        if self._on_health is not None:
+            for health in message.health:
+                self._on_health(health)
 
 
 class _Outbox:
