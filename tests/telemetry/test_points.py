@@ -12,7 +12,7 @@ from trafficcop.http.meter import BUCKETS, Labels
 from trafficcop.telemetry import influxdb
 from trafficcop.telemetry.influxdb import influxdb_lines
 from trafficcop.telemetry.meters import BY_TLS, RETRIES, CellName, Changes, Key, PlainName
-from trafficcop.telemetry.points import Pace, Point, observations, quantile
+from trafficcop.telemetry.points import Increments, Point, observations, quantile
 from trafficcop.telemetry.snapshot import Certificate, Facts, Snapshot
 from trafficcop.telemetry.statsd import PACKET, datadog_lines, packets, statsd_lines
 from trafficcop.telemetry.totals import Totals
@@ -50,9 +50,9 @@ def values(points: list[Point]) -> dict[str, float]:
 
 
 def test_only_what_came_since_is_told() -> None:
-    counted, pace = Counted(), Pace(LEVELS, BOUNDS)
+    counted, increments = Counted(), Increments(LEVELS, BOUNDS)
     counted.tell(WEB, SECOND, 3, 30, 0, 2, 0)
-    assert values(pace.points(counted.snapshot())) == {
+    assert values(increments.points(counted.snapshot())) == {
         "router.requests": 2.0,
         "router.duration": 1.0,
         "router.bytes_in": 3.0,
@@ -62,54 +62,54 @@ def test_only_what_came_since_is_told() -> None:
         "entrypoint.bytes_in": 3.0,
         "entrypoint.bytes_out": 30.0,
     }
-    pace.note_told()
-    assert not pace.points(counted.snapshot())
-    pace.note_told()
+    increments.note_told()
+    assert not increments.points(counted.snapshot())
+    increments.note_told()
     counted.tell(WEB, 3 * SECOND, 4, 70, 1, 2, 1)
-    points = pace.points(counted.snapshot())
+    points = increments.points(counted.snapshot())
     assert values(points)["router.requests"] == 2.0
     assert values(points)["router.duration"] == 2.0
     assert values(points)["entrypoint.bytes_out"] == 40.0
 
 
 def test_what_could_not_be_told_is_told_later() -> None:
-    counted, pace = Counted(), Pace(LEVELS, BOUNDS)
+    counted, increments = Counted(), Increments(LEVELS, BOUNDS)
     counted.tell(WEB, SECOND, 0, 5, 0, 1, 0)
     counted.tell_plain((RETRIES, ("service", "app@file"), ()), 2)
-    first = values(pace.points(counted.snapshot(reloads=1)))
-    assert values(pace.points(counted.snapshot(reloads=1))) == first
+    first = values(increments.points(counted.snapshot(reloads=1)))
+    assert values(increments.points(counted.snapshot(reloads=1))) == first
     counted.tell(WEB, 2 * SECOND, 0, 10, 0, 2, 0)
-    later = values(pace.points(counted.snapshot(reloads=2)))
+    later = values(increments.points(counted.snapshot(reloads=2)))
     assert later["router.requests"] == 2.0
     assert later[".reloads"] == 2.0
     assert later["service.retries"] == 2.0
 
 
 def test_what_an_earlier_process_has_told_is_not_told_again() -> None:
-    counted, pace = Counted(), Pace(LEVELS, BOUNDS)
+    counted, increments = Counted(), Increments(LEVELS, BOUNDS)
     counted.tell(WEB, SECOND, 0, 5, 0, 1, 0)
-    pace.begin_at(counted.snapshot(reloads=4))
-    assert not [point for point in pace.points(counted.snapshot(reloads=4)) if not point.is_gauge]
+    increments.begin_at(counted.snapshot(reloads=4))
+    assert not [point for point in increments.points(counted.snapshot(reloads=4)) if not point.is_gauge]
 
 
 def test_a_worker_that_ends_changes_nothing() -> None:
-    counted, pace = Counted(), Pace(LEVELS, BOUNDS)
+    counted, increments = Counted(), Increments(LEVELS, BOUNDS)
     for round_, pid in enumerate((2, 3, 4), 1):
         counted.tell(WEB, SECOND, 0, 5, 0, 1, 0)
-        assert values(pace.points(counted.snapshot()))["router.requests"] == 1.0, round_
-        pace.note_told()
+        assert values(increments.points(counted.snapshot()))["router.requests"] == 1.0, round_
+        increments.note_told()
         counted.totals.begin(0, pid)
-        assert not pace.points(counted.snapshot())
-        pace.note_told()
+        assert not increments.points(counted.snapshot())
+        increments.note_told()
 
 
 def test_an_object_that_was_away_begins_anew() -> None:
-    counted, pace = Counted(), Pace(LEVELS, BOUNDS)
+    counted, increments = Counted(), Increments(LEVELS, BOUNDS)
     counted.tell(WEB, SECOND, 0, 5, 0, 3, 0)
-    pace.begin_at(counted.snapshot())
+    increments.begin_at(counted.snapshot())
     again = Counted()
     again.tell(WEB, SECOND, 0, 5, 0, 1, 0)
-    assert values(pace.points(again.snapshot()))["router.requests"] == 1.0
+    assert values(increments.points(again.snapshot()))["router.requests"] == 1.0
 
 
 def test_levels() -> None:
@@ -117,7 +117,7 @@ def test_levels() -> None:
     counted.tell(WEB, SECOND, 0, 5, 0, 1, 0)
     counted.tell(("service", "app@file", ""), SECOND, 0, 5, 0, 1, 0)
     for level in LEVELS:
-        points = Pace((level,), BOUNDS).points(counted.snapshot(servers={("app@file", "http://a"): True}))
+        points = Increments((level,), BOUNDS).points(counted.snapshot(servers={("app@file", "http://a"): True}))
         assert {point.level for point in points} == {level}
         assert ("server_up" in {point.name for point in points}) == (level == "service")
 
@@ -135,7 +135,7 @@ def everything() -> list[Point]:
         "servers": {("app@file", "http://192.0.2.1"): True, ("app@file", "http://192.0.2.2"): False},
         "entry_points": ("web",),
     }
-    return Pace(("entrypoint", "service"), BOUNDS).points(counted.snapshot(**facts))
+    return Increments(("entrypoint", "service"), BOUNDS).points(counted.snapshot(**facts))
 
 
 def test_statsd_has_no_tags() -> None:

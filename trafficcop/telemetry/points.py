@@ -35,8 +35,8 @@ class Point:
     buckets: tuple[tuple[float, int], ...] = ()
 
 
-class Pace:
-    """Remembers what was told last: `points` are the differences. `bounds`: those of the workers.
+class Increments:
+    """What has come since it was told last: `points`. `bounds`: those of the workers.
 
     What `points` returned counts as told once `note_told` says so: who could not be reached gets all of it later.
     """

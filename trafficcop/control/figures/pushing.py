@@ -14,7 +14,7 @@ from trafficcop.control.figures.push_ways import DEFAULT_PORT, post, send_datagr
 from trafficcop.telemetry.influxdb import influxdb_lines
 from trafficcop.telemetry.log import fields
 from trafficcop.telemetry.metrics import Counting, levels_of
-from trafficcop.telemetry.points import Pace, Point
+from trafficcop.telemetry.points import Increments, Point
 from trafficcop.telemetry.snapshot import Snapshot
 from trafficcop.telemetry.statsd import datadog_lines, packets, statsd_lines
 
@@ -39,17 +39,17 @@ class Pusher:
 
     async def run(self, read: Read, bounds: tuple[float, ...], *, is_new: bool) -> None:
         """Push for ever. `is_new`: nobody has told anything of this instance yet."""
-        pace = Pace(self.levels, bounds)
+        increments = Increments(self.levels, bounds)
         is_failing = False
         if not is_new:
             await asyncio.sleep(_SETTLING_SECONDS)
-            pace.begin_at(await read())
+            increments.begin_at(await read())
         while True:
             await asyncio.sleep(max(self.interval, _LEAST_SECONDS))
             snapshot = await read()
-            error = await _on_thread(self.push, pace.points(snapshot), self.name)
+            error = await _on_thread(self.push, increments.points(snapshot), self.name)
             if error is None:
-                pace.note_told()
+                increments.note_told()
             elif not is_failing:  # once, however long it lasts
                 logger.error("cannot push metrics", extra=fields(metricsProviderName=self.name, error=str(error)))
             is_failing = error is not None
