@@ -15,6 +15,19 @@ NAMES = [
         [(NameOID.ORGANIZATIONAL_UNIT_NAME, "b"), (NameOID.ORGANIZATIONAL_UNIT_NAME, "c")],
         "OU=b+OU=c",
     ),
+    (
+        [
+            (NameOID.COUNTRY_NAME, "CH"),
+            (NameOID.LOCALITY_NAME, "Ort"),
+            (NameOID.STATE_OR_PROVINCE_NAME, "Bern"),
+            (NameOID.POSTAL_CODE, "3000"),
+            (NameOID.STREET_ADDRESS, "Weg 1"),
+            (NameOID.ORGANIZATION_NAME, "o"),
+            (NameOID.ORGANIZATIONAL_UNIT_NAME, "u"),
+            (NameOID.COMMON_NAME, "x"),
+        ],
+        "CN=x,OU=u,O=o,POSTALCODE=3000,STREET=Weg 1,L=Ort,ST=Bern,C=CH",
+    ),
     ([(NameOID.ORGANIZATION_NAME, 'a, "b"; <c>+\\')], 'O=a\\, \\"b\\"\\; \\<c\\>\\+\\\\'),
     ([(NameOID.COMMON_NAME, "#x "), (NameOID.SERIAL_NUMBER, "17")], "SERIALNUMBER=17,CN=\\#x\\ "),
     # What has no short name is in DER: printable text, or any text.

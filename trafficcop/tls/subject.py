@@ -7,16 +7,16 @@ import string
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-# In the order of the string, which is the reverse of the order in a certificate made by Go.
+# In the order of the string, which is the reverse of the order in a certificate made by Go (1.26 changed it).
 _KNOWN = {
     NameOID.SERIAL_NUMBER: "SERIALNUMBER",
     NameOID.COMMON_NAME: "CN",
-    NameOID.POSTAL_CODE: "POSTALCODE",
-    NameOID.STREET_ADDRESS: "STREET",
-    NameOID.STATE_OR_PROVINCE_NAME: "ST",
-    NameOID.LOCALITY_NAME: "L",
     NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
     NameOID.ORGANIZATION_NAME: "O",
+    NameOID.POSTAL_CODE: "POSTALCODE",
+    NameOID.STREET_ADDRESS: "STREET",
+    NameOID.LOCALITY_NAME: "L",
+    NameOID.STATE_OR_PROVINCE_NAME: "ST",
     NameOID.COUNTRY_NAME: "C",
 }
 _PRINTABLE = frozenset(string.ascii_letters + string.digits + " '()+,-./:=?")
