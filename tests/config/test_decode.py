@@ -158,6 +158,10 @@ def test_sections_that_may_be_empty(text: str, is_on: bool):
         ),
         (MIDDLEWARE % "addprefx: {prefix: /a}", "unknown option 'addprefx' (did you mean \"addPrefix\"?)"),
         (
+            "http: {routers: {rule: x}}",
+            "expected a section with options, or true or false, not 'x' (is a name missing: <name>.rule?)",
+        ),
+        (
             "http: {routers: {r: true, s: 5}}",
             "http.routers.s: expected a section with options, or true or false, not '5'",
         ),

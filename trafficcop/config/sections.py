@@ -237,7 +237,9 @@ def _switch(section: Section, value: Any, path: KeyPath, findings: Findings) -> 
     try:
         is_on = value == "" or to_bool(value)
     except ValueError:
-        findings.error(path, f"expected a section with options, or true or false, not {_given(value)}")
+        # Of `entryPoints: {address: ":80"}` the name was forgotten.
+        near = f" (is a name missing: <name>.{path[-1]}?)" if str(path[-1]) in section.known(findings) else ""
+        findings.error(path, f"expected a section with options, or true or false, not {_given(value)}{near}")
         return ABSENT
     return section.build({}, path, findings) if is_on else ABSENT
 
