@@ -481,6 +481,49 @@ async def test_a_server_that_never_says_its_terms(monkeypatch: pytest.MonkeyPatc
     await server.stop()
 
 
+@pytest.mark.parametrize(
+    ("opening", "status"),
+    [
+        (b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\0", 504),  # MAX_CONCURRENT_STREAMS = 0
+        (b"\0\0\0\4\0\0\0\0\0\0\0\x08\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 502),  # GOAWAY at once
+    ],
+)
+async def test_a_server_that_takes_no_streams_is_not_flooded_with_connections(
+    opening: bytes, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(security, "HANDSHAKE_SECONDS", 0.05)
+
+    async def script(visit: Visit) -> None:
+        await visit.send(opening)
+        await visit.closed()
+
+    server = Scripted(script)
+    await server.start()
+    async with router(f"h2c://127.0.0.1:{server.port}") as loopback:
+        async with asyncio.timeout(PATIENCE):
+            statuses = await asyncio.gather(*(loopback.ask(GET) for _ in range(3)))
+        assert [found for found, _, _ in statuses] == [status] * 3
+        assert len(server.visits) <= 3
+    await server.stop()
+
+
+async def test_a_server_that_takes_streams_a_little_later() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.send(b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\0")
+        await asyncio.sleep(0.02)
+        await visit.send(b"\0\0\6\4\0\0\0\0\0\0\3\0\0\0\1")
+        await visit.until(b"\x82")
+        await visit.send(b"\0\0\1\1\5\0\0\0\1\x89")  # :status 204
+        await visit.closed()
+
+    server = Scripted(script)
+    await server.start()
+    async with router(f"h2c://127.0.0.1:{server.port}") as loopback:
+        assert (await loopback.ask(GET))[0] == 204
+        assert len(server.visits) == 1
+    await server.stop()
+
+
 async def test_nobody_listens() -> None:
     async with router("h2c://127.0.0.1:1") as loopback:
         assert (await loopback.ask(GET))[0] == 502

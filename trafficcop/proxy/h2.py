@@ -81,7 +81,8 @@ class H2ServerConnection(asyncio.Protocol):
         session.receive(data)
         if session.fault is not None:
             self.error = ProxyError(Kind.BAD_RESPONSE, str(session.fault))
-        elif session.is_greeted:
+        elif session.is_greeted and (session.peer_max_streams or session.is_refused):
+            # One that takes no streams yet may soon; others to the same server would fare no better.
             self.ready.set()
         session.settle()
         self.flush()

@@ -135,9 +135,11 @@ class StreamPool:
             async with asyncio.timeout(security.HANDSHAKE_SECONDS):
                 await connection.ready
         except TimeoutError:
-            raise ProxyError(Kind.TIMEOUT, "the server does not begin with HTTP/2", is_retryable=True) from None
+            raise ProxyError(Kind.TIMEOUT, "the server takes no request over HTTP/2", is_retryable=True) from None
         if connection.error is not None:
             raise ProxyError(connection.error.kind, connection.error.detail, is_retryable=True)
+        if connection.is_leaving:
+            raise ProxyError(Kind.SERVER_CLOSED, "the server begins with GOAWAY", is_retryable=True)
         if not self._open:
             self._names.watch(self.origin.host, self._leave)
         self._open.add(connection)
