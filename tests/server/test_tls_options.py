@@ -109,6 +109,21 @@ async def test_a_client_that_has_no_aes_in_its_processor_gets_chacha(tmp_path: P
             assert told.cipher == ciphers.partition(":")[0]
 
 
+SUITES = [
+    ("TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"),
+    ("TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_256_GCM_SHA384"),
+    ("TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
+]
+
+
+@pytest.mark.parametrize("options", ["", "clientAuth: {clientAuthType: RequestClientCert}"])
+async def test_the_order_of_suites_in_tls_13(tmp_path: Path, options: str) -> None:
+    async with serving(tmp_path, options) as port:
+        for offered, chosen in SUITES:
+            output = await s_client(port, "-tls1_3", "-ciphersuites", offered)
+            assert f"Cipher is {chosen}".encode() in output
+
+
 async def test_suites_of_tls_13_alone_leave_tls_13_alone(tmp_path: Path) -> None:
     async with serving(tmp_path, "cipherSuites: [TLS_AES_128_GCM_SHA256, TLS_FALLBACK_SCSV]") as port:
         assert (await shake_hands(port, "a.example.com")).version == "TLSv1.3"
@@ -135,13 +150,21 @@ async def test_curves(tmp_path: Path, names: str, good: str, bad: str, version: 
 
 async def agrees(port: int, version: ssl.TLSVersion, curve: str) -> bool:
     """Whether a client that has one curve alone gets a connection; not every `ssl` can choose X25519."""
-    words = ["-connect", f"127.0.0.1:{port}", "-servername", "a.example.com", "-groups", curve]
-    words.append("-tls1_2" if version is V12 else "-tls1_3")
+    version_word = "-tls1_2" if version is V12 else "-tls1_3"
+    return b"Cipher is (NONE)" not in await s_client(port, "-groups", curve, version_word)
+
+
+async def s_client(port: int, *words: str) -> bytes:
+    """What OpenSSL's own client says of a handshake."""
     process = await asyncio.create_subprocess_exec(
-        "openssl", "s_client", *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+        "openssl",
+        *("s_client", "-connect", f"127.0.0.1:{port}", "-servername", "a.example.com", *words),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
     )
-    await process.communicate()
-    return process.returncode == 0
+    output, _ = await process.communicate()
+    return output
 
 
 ALPN = [
@@ -230,11 +253,7 @@ async def test_clients_are_told_whose_certificates_are_good(tmp_path: Path, kind
     files = [AUTHORITY.write(tmp_path, "one")[0], make(common="other", is_ca=True).write(tmp_path, "two")[0]]
     async with serving(tmp_path, f"clientAuth: {{clientAuthType: {kind}, caFiles: {files}}}") as port:
         for version in ("-tls1_2", "-tls1_3"):
-            words = ["-connect", f"127.0.0.1:{port}", "-servername", "a.example.com", version]
-            process = await asyncio.create_subprocess_exec(
-                "openssl", "s_client", *words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
-            )
-            output, _ = await process.communicate()
+            output = await s_client(port, version)
             names = output.partition(b"Acceptable client certificate CA names\n")[2].splitlines()[:2]
             assert [name.replace(b" ", b"") for name in names] == [b"CN=authority", b"CN=other"]
 

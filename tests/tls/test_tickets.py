@@ -70,7 +70,7 @@ def test_keys_are_replaced() -> None:
 
 
 def test_where_it_cannot_be_done_each_context_has_its_own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openssl, "_call", lambda: None)
+    monkeypatch.setattr(openssl, "_call", lambda name: None)
     worker = endpoint()
     assert resumes(worker, worker)
     assert not resumes(worker, endpoint())

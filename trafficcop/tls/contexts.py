@@ -12,7 +12,7 @@ from trafficcop.config.lazy import dataclass
 from trafficcop.tls.client_hello import ClientHello
 from trafficcop.tls.engine import Endpoint, ServerEndpoint
 from trafficcop.tls.names import VERSIONS, ciphers_of
-from trafficcop.tls.openssl import forget_sessions
+from trafficcop.tls.openssl import forget_sessions, prefer_suites
 from trafficcop.tls.tickets import TicketKeys
 
 # Who names ChaCha20 first has no AES in its processor; `ssl` has no name for this option of OpenSSL.
@@ -60,6 +60,7 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
         context.set_ecdh_curve(curve)
     context.num_tickets = 1  # as Go: OpenSSL would make two
     forget_sessions(context)
+    prefer_suites(context)
     if not is_resumable(options):
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0

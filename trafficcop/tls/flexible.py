@@ -15,6 +15,7 @@ from OpenSSL import SSL, _util, crypto
 from trafficcop.tls.contexts import PRIORITIZE_CHACHA, Certificate, ServerOptions, cipher_text, is_resumable
 from trafficcop.tls.engine import Opened, Piece
 from trafficcop.tls.names import VERSIONS
+from trafficcop.tls.openssl import SUITES
 
 _PIECE = 65536
 _NUMBERS = {
@@ -179,6 +180,7 @@ class FlexibleEndpoint:
         self._staples = staples
         context = self._context = SSL.Context(SSL.TLS_SERVER_METHOD)
         context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA)
+        context.set_tls13_ciphersuites(SUITES)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_session_id(b"trafficcop")

@@ -11,16 +11,16 @@ from typing import Any
 
 _SET_SESSION_CACHE_MODE = 44  # SSL_CTRL_SET_SESS_CACHE_MODE (OpenSSL `include/openssl/ssl.h`)
 _OFF = 0  # SSL_SESS_CACHE_OFF
+_TYPES = {
+    "SSL_CTX_ctrl": ((ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_char_p), ctypes.c_long),
+    "SSL_CTX_set_ciphersuites": ((ctypes.c_void_p, ctypes.c_char_p), ctypes.c_int),
+}
+SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
 
 def control(context: ssl.SSLContext, command: int, number: int, pointer: bytes | None = None) -> int | None:
     """What `SSL_CTX_ctrl` gives for one of its commands; None in an interpreter that we do not know."""
-    call = _call()
-    if call is None:
-        return None
-    # CPython's context begins, behind what all objects have, with the pointer to OpenSSL's (`Modules/_ssl.c`).
-    address = ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
-    return call(address, command, number, pointer) if address else None
+    return _ask(context, "SSL_CTX_ctrl", command, number, pointer)
 
 
 def forget_sessions(context: ssl.SSLContext) -> None:
@@ -31,18 +31,31 @@ def forget_sessions(context: ssl.SSLContext) -> None:
     control(context, _SET_SESSION_CACHE_MODE, _OFF)
 
 
+def prefer_suites(context: ssl.SSLContext) -> None:
+    """The cipher suites of TLS 1.3 in Go's order: OpenSSL would begin with the one that costs the most."""
+    _ask(context, "SSL_CTX_set_ciphersuites", SUITES)
+
+
+def _ask(context: ssl.SSLContext, name: str, *arguments: int | bytes | None) -> int | None:
+    call = _call(name)
+    if call is None:
+        return None
+    # CPython's context begins, behind what all objects have, with the pointer to OpenSSL's (`Modules/_ssl.c`).
+    address = ctypes.c_void_p.from_address(id(context) + object.__basicsize__).value
+    return call(address, *arguments) if address else None
+
+
 @cache
-def _call() -> Callable[..., int] | None:
-    """The function of the OpenSSL that `ssl` uses; None where we do not know how to reach it."""
+def _call(name: str) -> Callable[..., int] | None:
+    """A function of the OpenSSL that `ssl` uses; None where we do not know how to reach it."""
     if sys.implementation.name != "cpython" or sys.version_info >= (3, 15):
         return None
     import _ssl
 
     try:
-        found: Any = ctypes.CDLL(getattr(_ssl, "__file__", None)).SSL_CTX_ctrl
+        found: Any = getattr(ctypes.CDLL(getattr(_ssl, "__file__", None)), name)
     except (OSError, AttributeError):
         return None
-    found.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_char_p)
-    found.restype = ctypes.c_long
+    found.argtypes, found.restype = _TYPES[name]
     call: Callable[..., int] = found
     return call
