@@ -35,6 +35,11 @@ async def test_location(config: RedirectScheme, host: str, target: str, location
     assert origin.requests == []
 
 
+async def test_a_host_that_makes_no_url_behind_a_port() -> None:
+    handler = build("redirect_scheme", RedirectScheme(scheme="https", port="8443"), Origin())
+    assert (await run(handler, make_request(host="*.example.com")))[0] == 502
+
+
 @pytest.mark.parametrize(("scheme", "port"), [("https", "x"), ("https", "-1"), ("1http", ""), ("ht tp", ""), ("é", "")])
 async def test_what_makes_no_url(scheme: str, port: str) -> None:
     handler = build("redirect_scheme", RedirectScheme(scheme=scheme, port=port), Origin())

@@ -220,6 +220,7 @@ REFUSED: list[tuple[Syntax, str, int, str]] = [
     ("v2", "Host(`a`, `é`)", 11, "non-ASCII"),
     ("v2", "HostRegexp(`é`)", 12, "non-ASCII"),
     ("v2", "HostRegexp(`a`, `{b`)", 17, "unbalanced braces"),
+    ("v2", "Query(`a={x}`, `b={x:1}`)", 16, "the variable x stands in two arguments"),
     ("v2", "HostRegexp(`}b{`)", 12, "unbalanced braces"),
     ("v2", "Path(`/{}`)", 6, "missing name or pattern"),
     ("v2", "Path(`/{a:}`)", 6, "missing name or pattern"),

@@ -150,8 +150,8 @@ class Services:
 
     def _check_transport(self, entry: Entry[Service], balancer: LoadBalancer) -> str:
         name = qualify(balancer.servers_transport, provider_of(entry.name))
+        entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=name))
         if name in self._transports:
-            entry.config = replace(entry.config, load_balancer=replace(balancer, servers_transport=name))
             return ""
         text = f"servers transport not found {name}"
         near = self._ledger.suggest(name, self._transports)

@@ -41,6 +41,8 @@ class RedirectScheme:
         if not self.beginning:
             return Ready(bare_response(502, STATUS_TEXT[502]))
         location = self.beginning + host + self.port + rest + redirected_uri(request)
+        if rest and not _is_url(location):
+            return Ready(bare_response(502, STATUS_TEXT[502]))
         return Ready(redirection(request, location, is_permanent=self.is_permanent))
 
 
@@ -50,6 +52,15 @@ def _beginning(scheme: bytes, port: bytes) -> bytes:
         return location_of(scheme + b"://" + port).removesuffix(port)
     except ValueError:
         return b""
+
+
+def _is_url(location: bytes) -> bool:
+    """A host of other letters than usual stands behind the port, as in Traefik; then it is hardly ever one."""
+    try:
+        location_of(location)
+    except ValueError:
+        return False
+    return True
 
 
 def _scheme_of(request: Request) -> bytes:

@@ -10,7 +10,7 @@ from trafficcop.rules.arguments import host, octets, path, ranges, spellings
 from trafficcop.rules.errors import RuleError
 from trafficcop.rules.patterns import Pattern, pattern
 from trafficcop.rules.query import unescape
-from trafficcop.rules.templates import HOST, PATH, QUERY, compile_template, is_literal
+from trafficcop.rules.templates import HOST, PATH, QUERY, compile_template, is_literal, variables
 
 HTTPMatcher = Callable[[Request], bool]
 _Arguments = tuple[str, ...]
@@ -106,7 +106,12 @@ def _headers_regexp(arguments: _Arguments) -> HTTPMatcher:
 
 def _query(arguments: _Arguments) -> HTTPMatcher:
     matchers: list[HTTPMatcher] = []
+    seen: set[str] = set()
     for index, template in enumerate(arguments):
+        names = variables(template, index)
+        for name in names & seen:
+            raise RuleError(f"Query: the variable {name} stands in two arguments", argument=index)
+        seen |= names
         key, equals, value = template.partition("=")
         if not equals:
             raise RuleError(f"Query: {template!r} is not of the form key=value", argument=index)

@@ -37,6 +37,11 @@ def template_text(template: str, default: str, argument: int, *, prefix: str, su
     return "".join(pieces) + suffix
 
 
+def variables(template: str, argument: int) -> set[str]:
+    """The names of what stands in braces."""
+    return {template[start + 1 : stop - 1].partition(":")[0] for start, stop in _groups(template, argument)}
+
+
 def _quote(literal: str) -> str:
     import re2
 
