@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 
@@ -25,10 +26,20 @@ logger = logging.getLogger(__name__)
 def run(launch: Launch, sockets: Sockets, directory: Path) -> int:
     """Serve until a signal says otherwise. The exit code of the program."""
     log.start_rotating()
+    if os.getpid() == 1:
+        disown_children()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(launch, sockets, directory))
     logger.info("Stopped")
     return 0
+
+
+def disown_children() -> None:
+    """Have the kernel bury them: as process 1 of a container we are given the orphans of others, and have none of ours.
+
+    The event loop takes no handler for this signal.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 async def _serve(launch: Launch, sockets: Sockets, directory: Path) -> None:
