@@ -113,6 +113,39 @@ def test_without_a_server(name, is_refused):
         assert answer["router"]["service"]["retryFor"] == "3s"
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("weighted: {services: [{name: one, weight: 0}, {name: two, weight: 0}]}", 503),
+        ("weighted: {services: [{name: none}, {name: none2}]}", 503),
+        ("weighted: {services: [{name: none}, {name: one, weight: 0}]}", 503),
+        ("weighted: {services: [{name: none}, {name: one}]}", None),
+        ("highestRandomWeight: {services: [{name: none, weight: 1}, {name: none, weight: 1}]}", 503),
+        ("mirroring: {service: none, mirrors: [{name: one, percent: 100}]}", 503),
+        ("mirroring: {service: one, mirrors: [{name: none, percent: 100}]}", None),
+        ('failover: {service: none, fallback: one, errors: {status: ["500-599"]}}', None),
+        ('failover: {service: none, fallback: none2, errors: {status: ["500-599"]}}', 503),
+        ('failover: {service: one, fallback: none, errors: {status: ["500-599"]}}', None),
+        ('failover: {service: noop@internal, fallback: none, errors: {status: ["500-599"]}}', None),
+        ("weighted: {services: [{name: noop@internal}]}", 418),
+    ],
+)
+def test_services_of_services_without_a_server(kind, status):
+    text = f"""
+http:
+  routers: {{r: {{rule: PathPrefix(`/`), service: it, entryPoints: [web]}}}}
+  services:
+    it: {{{kind}}}
+    one: {{loadBalancer: {{servers: [{{url: "http://192.0.2.1"}}]}}}}
+    two: {{loadBalancer: {{servers: [{{url: "http://192.0.2.2"}}]}}}}
+    none: {{loadBalancer: {{servers: []}}}}
+    none2: {{loadBalancer: {{servers: []}}}}
+"""
+    result = ask(text)["result"]
+    assert result.get("status") == status
+    assert result["kind"] == ("service" if status is None else "answer")
+
+
 def test_middlewares_of_a_service():
     answer = about("with")
     service = answer["router"]["service"]

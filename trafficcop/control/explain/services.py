@@ -32,7 +32,7 @@ class Services:
         self._plan = plan
         self._infos = infos
         self._ejected = ejected
-        self._shown: set[str] = set()
+        self._told: dict[str, Object | None] = {}  # services that were shown, with their answers
 
     async def tree(self, name: str, request: Request, doubts: list[str]) -> tuple[Object, Object | None]:
         """The service, and its answer if it needs no server for that. `doubts`: as of a Chain."""
@@ -43,23 +43,34 @@ class Services:
         if service is None or not kind:
             return shown | {"kind": "internal"}, _answer(418, name) if name == _NOOP else None
         shown["kind"] = kind
-        if name in self._shown:  # two ways lead here: one is told
-            return shown | {"repeated": True}, None
-        self._shown.add(name)
+        if name in self._told:  # two ways lead here: one is told
+            return shown | {"repeated": True}, self._told[name]
+        self._told[name] = answer = await self._fill(shown, name, service, request, doubts)
+        return shown, answer
+
+    async def _fill(
+        self, shown: Object, name: str, service: Service, request: Request, doubts: list[str]
+    ) -> Object | None:
+        """All that is to be shown of a service; its answer."""
         if service.middlewares:
             request = _copied(request)
             chain = Chain(self._plan.middlewares, request, doubts)
             answer = await chain.run(service.middlewares)
             shown["middlewares"] = chain.steps
             if answer is not None:
-                return shown, answer
+                return answer
         if service.load_balancer is not None:
             shown |= self._balancer(name, service.load_balancer, request)
             is_served = bool(shown["available"]) or service.load_balancer.retry_for > 0
-            return shown, None if is_served else _answer(503, name)
+            return None if is_served else _answer(503, name)
         shown |= _options(service)
-        shown["services"] = [(await self.tree(child, request, []))[0] | about for child, about in _children(service)]
-        return shown, None
+        shown["services"] = services = []
+        answers: list[Object | None] = []
+        for child, about in _children(service):
+            tree, answer = await self.tree(child, request, [])
+            services.append(tree | about)
+            answers.append(answer)
+        return _concluded(name, service, services, answers)
 
     def _balancer(self, name: str, options: LoadBalancer, request: Request) -> Object:
         info = self._infos.get(name)
@@ -126,6 +137,24 @@ def _kind(service: Service) -> str:
         "mirroring": service.mirroring,
     }
     return next((kind for kind, options in kinds.items() if options is not None), "")
+
+
+def _concluded(name: str, service: Service, children: list[Object], answers: list[Object | None]) -> Object | None:
+    """What a service of services answers, whichever of them is chosen."""
+    if service.mirroring is not None:
+        return answers[0]
+    if service.failover is not None:
+        return answers[1] if _is_unserved(answers[0]) else None
+    if service.weighted is not None:
+        answers = [answer for child, answer in zip(children, answers, strict=True) if child["weight"] > 0]
+    if all(map(_is_unserved, answers)):
+        return _answer(503, name)
+    return answers[0] if all(answer == answers[0] for answer in answers) else None
+
+
+def _is_unserved(answer: Object | None) -> bool:
+    """Whether there is no server for a service."""
+    return answer is not None and answer["status"] == 503 and answer["by"] == "service"
 
 
 def _sticky(sticky: Sticky) -> str:
