@@ -10,6 +10,7 @@ import pytest
 from tests.certificates import make
 from tests.control.given import compiled, dynamic, router, static, told
 from trafficcop.config.scalars import FileOrContent
+from trafficcop.control import certificates
 from trafficcop.control.compile import compile  # noqa: A004 - the verb of the project
 from trafficcop.control.pairs import Pair, PairBook
 from trafficcop.plan.model import Plan
@@ -153,6 +154,23 @@ def test_a_version_that_nobody_knows_is_warned_of_and_ignored() -> None:
     assert "tls.options.odd.minVersion: invalid TLS version '1.2' is ignored" in str(warning)
 
 
+def test_what_our_openssl_does_not_have_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificates, "is_curve_offered", lambda curve: curve == "prime256v1")
+    monkeypatch.setattr(certificates, "offered", lambda: frozenset(("AES128-SHA",)))
+    curves = "[secp256r1, X25519MLKEM768]"
+    suites = "[TLS_RSA_WITH_AES_128_CBC_SHA, TLS_RSA_WITH_RC4_128_SHA, TLS_AES_128_GCM_SHA256]"
+    plan, report = routers(
+        "a: {rule: 'Host(`x.example.com`)', service: s, tls: {options: odd}}",
+        options=f"tls: {{options: {{odd: {{curvePreferences: {curves}, cipherSuites: {suites}}}}}}}\n",
+    )
+    assert report.routers["a@file"].status == "enabled"
+    assert "odd@file" in plan.tls.options
+    assert [str(issue).partition("tls.options.odd.")[2] for issue in report.issues] == [
+        "cipherSuites: TLS_RSA_WITH_RC4_128_SHA is ignored: this OpenSSL does not have it",
+        "curvePreferences: X25519MLKEM768 is ignored: this OpenSSL does not have it",
+    ]
+
+
 def test_the_default_of_several_providers_is_nobodys() -> None:
     text = "tls: {options: {default: {sniStrict: true}}, stores: {default: {}}}\n"
     routed = "http:\n  routers: {a: {rule: 'Host(`x.example.com`)', service: s, tls: {}}}\n" + SERVICES + text
@@ -229,27 +247,27 @@ def test_a_pair_that_breaks_stays_as_it_was(tmp_path: Path) -> None:
     configuration, _, _ = dynamic(f"tls: {{certificates: [{{certFile: '{cert}', keyFile: '{key}'}}]}}")
     book = PairBook()
 
-    def certificates() -> tuple[list[tuple[str, ...]], list[str]]:
+    def outcome() -> tuple[list[tuple[str, ...]], list[str]]:
         plan, report = compile(static(), {"file": configuration}, pairs=book)
         return [one.names for one in plan.certificates], told(report)
 
-    assert certificates() == ([("a.example.com",)], [])
+    assert outcome() == ([("a.example.com",)], [])
     Path(cert).write_bytes(new.pem)  # renewed, and the key not yet written
     for _ in range(2):
-        names, (error,) = certificates()
+        names, (error,) = outcome()
         assert names == [("a.example.com",)]
         assert error.endswith(
             "keyFile: the private key does not belong to the certificate; what was there before stays in use"
         )
     Path(key).unlink()
-    names, (error,) = certificates()
+    names, (error,) = outcome()
     assert names == [("a.example.com",)]
     assert "there is no file" in error
     Path(key).write_bytes(new.key_pem)
-    assert certificates() == ([("a.example.com", "b.example.com")], [])
+    assert outcome() == ([("a.example.com", "b.example.com")], [])
     compile(static(), {}, pairs=book)
     Path(key).unlink()
-    assert certificates()[0] == []
+    assert outcome()[0] == []
 
 
 ODD = make("odd.example.com")

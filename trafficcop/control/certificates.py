@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from trafficcop.config.scalars import FileOrContent
 from trafficcop.config.tls import TLSOptions
@@ -12,7 +12,7 @@ from trafficcop.control.merge import DEFAULT, Merged
 from trafficcop.control.pairs import Pair, PairBook, read_given, reason
 from trafficcop.control.places import Places
 from trafficcop.errors import Issue
-from trafficcop.tls.contexts import Certificate, ServerOptions
+from trafficcop.tls.contexts import Certificate, ServerOptions, is_curve_offered, offered
 from trafficcop.tls.names import UnknownName, ciphers_of, curves_of
 
 _VERSIONS = ("", "VersionTLS10", "VersionTLS11", "VersionTLS12", "VersionTLS13")
@@ -24,6 +24,7 @@ _CLIENT_AUTH = (
     "VerifyClientCertIfGiven",
     "RequireAndVerifyClientCert",
 )
+_NOT_HERE = "is ignored: this OpenSSL does not have it"
 _NEEDS_CAS = ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
 
 
@@ -53,7 +54,9 @@ class CertificateChecks:
             if error:
                 self.tell(self._provider("options", name), ("tls", "options", _bare(name), *key), error)
             else:
-                self._warn_of_versions(name, options)
+                for option, text in _warnings(options):
+                    path = ("tls", "options", _bare(name), option)
+                    self.tell(self._provider("options", name), path, text, is_warning=True)
                 self.good[name] = self._server_options(options)
 
     def certificates(self) -> None:
@@ -82,14 +85,6 @@ class CertificateChecks:
     def default_or(self, generate: Callable[[], Certificate] | None) -> Certificate | None:
         """The certificate for names without one."""
         return self.default if generate is None or self.default is not None or self.is_default_broken else generate()
-
-    def _warn_of_versions(self, name: str, options: TLSOptions) -> None:
-        """A version that nobody knows is as good as none."""
-        for key, version in (("minVersion", options.min_version), ("maxVersion", options.max_version)):
-            if version not in _VERSIONS:
-                text = f"invalid TLS version {version!r} is ignored: expected one of {', '.join(_VERSIONS[1:])}"
-                path = ("tls", "options", _bare(name), key)
-                self.tell(self._provider("options", name), path, text, is_warning=True)
 
     def _options_error(self, options: TLSOptions) -> tuple[str, tuple[str, ...]]:
         try:
@@ -152,6 +147,19 @@ class CertificateChecks:
     def tell(self, provider: str, path: tuple[str | int, ...], text: str, *, is_warning: bool = False) -> None:
         """Note what is wrong with an option of a provider, "" for the static configuration."""
         self.issues.append(Issue(text, dotted(path), self._places.key(provider, path), is_warning))
+
+
+def _warnings(options: TLSOptions) -> Iterator[tuple[str, str]]:
+    """What has no effect, by option: versions that nobody knows, and what is left out of OpenSSL."""
+    for key, version in (("minVersion", options.min_version), ("maxVersion", options.max_version)):
+        if version not in _VERSIONS:
+            yield key, f"invalid TLS version {version!r} is ignored: expected one of {', '.join(_VERSIONS[1:])}"
+    for name in options.cipher_suites:
+        if not offered().issuperset(ciphers_of((name,))):
+            yield "cipherSuites", f"{name} {_NOT_HERE}"
+    for name in options.curve_preferences:
+        if not all(is_curve_offered(curve) for curve, _ in curves_of((name,))):
+            yield "curvePreferences", f"{name} {_NOT_HERE}"
 
 
 def ca_error(file: FileOrContent) -> str:
