@@ -22,6 +22,7 @@ def check_entry_points(entry_points: Mapping[str, EntryPoint]) -> Iterator[Findi
 
 
 def _entry_point(entry_point: EntryPoint, taken: dict[Address, str], name: str) -> Iterator[Finding]:
+    is_datagrams = False
     if not entry_point.address:
         yield ("address",), "an entry point needs an address such as :80", False
     else:
@@ -30,12 +31,18 @@ def _entry_point(entry_point: EntryPoint, taken: dict[Address, str], name: str) 
         except ValueError as error:
             yield ("address",), str(error), False
         else:
+            is_datagrams = address.protocol == "udp"
             other = taken.setdefault(address, name)
             if other != name and address.port:
                 yield ("address",), f"entry point twice: {str(address)!r} belongs to {other!r} already", False
     yield from _networks(("forwardedHeaders", "trustedIPs"), entry_point.forwarded_headers.trusted_ips)
-    if entry_point.proxy_protocol:
-        yield from _networks(("proxyProtocol", "trustedIPs"), entry_point.proxy_protocol.trusted_ips)
+    proxied = entry_point.proxy_protocol
+    if proxied:
+        yield from _networks(("proxyProtocol", "trustedIPs"), proxied.trusted_ips)
+        if not (is_datagrams or proxied.insecure or proxied.trusted_ips):
+            yield ("proxyProtocol",), "whom to believe? Give trustedIPs, or insecure: true for everybody", False
+    if is_datagrams and entry_point.udp.timeout <= 0:
+        yield ("udp", "timeout"), f"{entry_point.udp.timeout} must be greater than zero", False
     yield from _limits(entry_point)
 
 
@@ -59,8 +66,6 @@ def _limits(entry_point: EntryPoint) -> Iterator[Finding]:
     for path, number in numbers:
         if number < 0:
             yield path, f"{number} is negative", False
-    if entry_point.udp.timeout <= 0:
-        yield ("udp", "timeout"), f"{entry_point.udp.timeout} must be greater than zero", False
     strategy = entry_point.http.underscore_headers_strategy
     if strategy not in _UNDERSCORES:
         path = ("http", "underscoreHeadersStrategy")
