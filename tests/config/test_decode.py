@@ -305,6 +305,14 @@ def test_labels_have_options_of_their_own():
     }
     decoded = decode_dynamic(data, labels=True)
     assert decoded.value.http.services["s"].load_balancer.server.port == "80"
+    one = {"weight": "3", "preservePath": "true", "scheme": "h2c"}
+    services = {"http": {"services": {"s": {"loadBalancer": {"server": one}}}}}
+    services["tcp"] = {"services": {"s": {"loadBalancer": {"server": {"port": "1", "tls": "true"}}}}}
+    found = decode_dynamic(services, labels=True)
+    assert found.issues == ()
+    server = found.value.http.services["s"].load_balancer.server
+    assert (server.weight, server.preserve_path, server.scheme) == (3, True, "h2c")
+    assert found.value.tcp.services["s"].load_balancer.server.tls
     (issue,) = decoded.issues
     assert (issue.path, issue.message) == (
         "http.services.w.weighted",

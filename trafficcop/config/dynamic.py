@@ -145,8 +145,10 @@ class LabelServer:
     """`http.services.loadBalancer.server`."""
 
     port: str = option("", labels_only=True)
+    preserve_path: bool = option(False, labels_only=True)
     scheme: str = option("http", labels_only=True)
     url: str = option("", labels_only=True)
+    weight: int | None = option(None, labels_only=True)  # 1
 
 
 @dataclass(frozen=True, slots=True)

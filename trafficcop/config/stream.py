@@ -112,6 +112,7 @@ class TCPLabelServer:
     """`tcp.services.loadBalancer.server`."""
 
     port: str = option("", labels_only=True)
+    tls: bool = option(False, labels_only=True)
 
 
 @dataclass(frozen=True, slots=True)
