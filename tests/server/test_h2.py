@@ -226,6 +226,8 @@ async def test_fields_of_http_1_are_refused_with_words(field: tuple[bytes, bytes
         [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b"content-length", b"3")],
         [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/ HTTP/1.1\r\nX: ")],
         [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/ b")],
+        [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/\tb")],
+        [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/?a\tb")],
         [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"nowhere")],
         [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"")],
         [(b":method", b"GET"), (b":path", b"/")],

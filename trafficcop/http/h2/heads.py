@@ -164,7 +164,7 @@ class Head:
         self.is_odd = is_too_large or self.protocol != b"" or fields.complaint != ""
 
     def _take(self, name: bytes, value: bytes) -> None:
-        if _has_control(value):
+        if _has_control(value) or b"\t" in value:  # a tab parts the words of a request line for some servers
             self.fault = f"malformed value of {name!r}"
         if name == b":method":
             self.method = value
