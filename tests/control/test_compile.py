@@ -191,6 +191,20 @@ def test_each_mistake_is_told_once_with_its_place(text: str, line: str):
     assert told(report) == [line]
 
 
+@pytest.mark.parametrize("kind", ["weighted", "highestRandomWeight"])
+def test_children_keep_the_names_that_cookies_are_made_of(kind: str) -> None:
+    plan, _ = compiled(
+        "http: {routers: {r: {rule: Path(`/`), service: w}}, services: {"
+        "s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}},"
+        f" w: {{{kind}: {{services: [{{name: s}}, {{name: s@file}}]}}}}}}}}"
+    )
+    planned = plan.services["w@file"]
+    assert planned.written == ("s", "s@file")
+    parent = planned.service.weighted or planned.service.highest_random_weight
+    assert parent is not None
+    assert [child.name for child in parent.services] == ["s@file", "s@file"]
+
+
 def test_a_service_shows_the_full_name_of_its_transport():
     _, report = compiled(
         "http: {routers: {r: {rule: Path(`/`), service: s}}, serversTransports: {t: {maxIdleConnsPerHost: 1}},"

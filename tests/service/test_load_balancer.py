@@ -357,7 +357,7 @@ async def test_rendezvous_hashing_has_no_cookie() -> None:
 
 
 async def test_weighted_shares() -> None:
-    children = [Child("a@file", 3, Origin(body=b"1")), Child("b@other", 1, Origin(body=b"2"))]
+    children = [Child("a", 3, Origin(body=b"1")), Child("b@other", 1, Origin(body=b"2"))]
     balancer = weighted("w@file", children, Sticky(Cookie(name="lb")))
     assert Counter([await pick(balancer) for _ in range(40)]) == {1: 30, 2: 10}
     value = hashlib.sha256(b"a").hexdigest()[:16]  # the name as the configuration writes it

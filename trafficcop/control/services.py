@@ -115,7 +115,7 @@ class Services:
         if error:
             entry.blame(error)
         else:
-            self.plans[entry.name] = ServicePlan(entry.name, qualified(entry.name, service))
+            self.plans[entry.name] = ServicePlan(entry.name, qualified(entry.name, service), _written(service))
         return error
 
     def _check_kind(self, entry: Entry[Service]) -> str:
@@ -270,6 +270,11 @@ def _qualified_children(service: Service, provider: str) -> Service:
         main, fallback = qualify_all((service.failover.service, service.failover.fallback), provider)
         return replace(service, failover=replace(service.failover, service=main, fallback=fallback))
     return service
+
+
+def _written(service: Service) -> tuple[str, ...]:
+    parent = service.weighted or service.highest_random_weight
+    return () if parent is None else tuple(child.name for child in parent.services)
 
 
 def _children(services: tuple[WeightedService, ...], provider: str) -> tuple[WeightedService, ...]:

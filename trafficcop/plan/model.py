@@ -66,10 +66,14 @@ class RouterPlan:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service: its configuration with child names, middlewares and serversTransport qualified."""
+    """A service: its configuration with child names, middlewares and serversTransport qualified.
+
+    `written`: the weighted children as the configuration names them, which is what cookies and hashes are made of.
+    """
 
     name: str
     service: Service
+    written: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

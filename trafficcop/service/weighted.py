@@ -21,7 +21,8 @@ class Watched(Protocol):
 
 
 class Child:
-    """A service that takes a share of the requests. `balancer` is set when its health counts for the parent."""
+    """A service that takes a share of the requests, under the name that the parent's configuration gives it: Traefik
+    makes cookies and hashes of that. `balancer` is set when its health counts for the parent."""
 
     __slots__ = ("balancer", "handler", "name", "weight")
 
@@ -43,11 +44,6 @@ class _Follower:
 
     def __call__(self, is_up: bool) -> None:
         self._parent.set_up(self._child, is_up)
-
-
-def written_name(child: str, parent: str) -> str:
-    """The name of a child as its configuration writes it: without the provider that both share."""
-    return child.removesuffix("@" + parent.rpartition("@")[2])
 
 
 def weighted(
@@ -72,11 +68,10 @@ def _balancer(
     sticky: StickyConfiguration | None,
     beginning: Beginning | None,
 ) -> LoadBalancer:
-    names = [written_name(child.name, name) for child in children]
-    servers = [Server(key, child.weight, child.handler) for key, child in zip(names, children, strict=True)]
+    servers = [Server(child.name, child.weight, child.handler) for child in children]
     parent = LoadBalancer(name, servers, strategy, sticky, beginning)
-    for key, child in zip(names, children, strict=True):
+    for child in children:
         if child.balancer is not None:
-            child.balancer.watchers.append(_Follower(parent, key))
+            child.balancer.watchers.append(_Follower(parent, child.name))
             parent.follow(child.balancer.looks)
     return parent

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from trafficcop.config.dynamic import HighestRandomWeight, Service, Weighted
 from trafficcop.config.dynamic import LoadBalancer as LoadBalancerOptions
 from trafficcop.config.dynamic import Server as ServerOptions
-from trafficcop.config.dynamic import Service
 from trafficcop.config.observability import AccessLog
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
@@ -136,10 +136,7 @@ class ServiceLinker:
         elif service.weighted is not None:
             handler = self._link_weighted(name, service)
         elif service.highest_random_weight is not None:
-            options = service.highest_random_weight
-            children = [
-                self._child(child.name, child.weight, options.health_check is not None) for child in options.services
-            ]
+            children = self._children(name, service.highest_random_weight)
             handler = highest_random_weight(name, children, self._balancers.beginning(name))
         elif service.failover is not None:
             handler = link_failover(service.failover, self.service, self._linked.watched)
@@ -175,14 +172,14 @@ class ServiceLinker:
         options = service.weighted
         if options is None:
             raise ValueError(f"service {name} is not weighted")
-        children = [
-            self._child(child.name, child.weight, options.health_check is not None) for child in options.services
-        ]
-        return weighted(name, children, options.sticky, self._balancers.beginning(name))
+        return weighted(name, self._children(name, options), options.sticky, self._balancers.beginning(name))
 
-    def _child(self, name: str, weight: int, follows_health: bool) -> Child:
-        handler = self.service(name)
-        return Child(name, weight, handler, self._linked.watched.get(name) if follows_health else None)
+    def _children(self, name: str, parent: Weighted | HighestRandomWeight) -> list[Child]:
+        watched = {} if parent.health_check is None else self._linked.watched
+        return [
+            Child(written, child.weight, self.service(child.name), watched.get(child.name))
+            for child, written in zip(parent.services, self._services[name].written, strict=True)
+        ]
 
     def _link_load_balancer(self, name: str, options: LoadBalancerOptions) -> LoadBalancer:
         limits = self._limits[options.servers_transport or "default@internal"]
