@@ -35,7 +35,7 @@ assert len(plan.routers) == 1 and not report.issues
 """
 )
 RARE = {
-    *("lark", "re2", "bcrypt", "cryptography", "hypercorn", "starlette", "asyncinotify", "tomllib", "h11", "wsproto"),
+    *("lark", "re2", "bcrypt", "cryptography", "hypercorn", "starlette", "asyncinotify", "tomli", "h11", "wsproto"),
     *("http.client", "email", "tempfile", "difflib", "multiprocessing", "trafficcop.gotemplate.execute"),
     *(
         "trafficcop.server.h2",

@@ -183,7 +183,7 @@ def test_errors_of_one_object(text: str, said: str):
         ("http: 5", "d:1:1: http: expected a section with options"),
         ("http: {routers: [a]}", "d:1:8: http.routers: expected a mapping of names"),
         ("http: {router: {}}", 'd:1:8: http.router: unknown option (did you mean "routers"?)'),
-        ("HTTP: {routers: {}}\nhttp: {routers: {}}", "d:2:1: http: given twice, in different cases"),
+        ("HTTP: {routers: {}}\nhttp: 5", "d:2:1: http: given twice, in different cases"),
         ("tls: {certificates: {a: b}}", "d:1:7: tls.certificates: expected a list of sections"),
     ],
 )
@@ -283,6 +283,14 @@ def test_sections_whose_names_differ_in_case_are_one():
     assert access_log.otlp.http.endpoint == "http://x"
     assert access_log.filters.status_codes == ("200",)
     assert access_log.filters.min_duration == Duration.of("1s")
+
+
+def test_objects_below_names_that_differ_in_case():
+    text = "http: {routers: {a: {rule: x}}, Routers: {b: {rule: y}}}\nHTTP: {services: {s: {weighted: {}}}}\n"
+    decoded = _dynamic(text)
+    assert list(decoded.value.http.routers) == ["a", "b"]
+    (issue,) = decoded.issues
+    assert issue.path == "http.services.s.weighted"
 
 
 def test_a_list_of_sections_without_any():

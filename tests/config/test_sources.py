@@ -54,6 +54,13 @@ def test_toml_positions():
     assert {path: str(document.locate(path)) for path in places} == places
 
 
+def test_toml_of_version_1_1():
+    text = '[http.routers]\nweb = {\n  rule = "\\x50ath(`/`)",\n  tls = {},  # why not\n  priorty = 3,\n}\n'
+    document = load_text(text, "toml", "a.toml")
+    assert document.data == {"http": {"routers": {"web": {"rule": "Path(`/`)", "tls": {}, "priorty": 3}}}}
+    assert str(document.locate(("http", "routers", "web", "priorty"))) == "a.toml:5:3"
+
+
 def test_toml_values():
     data = load_text(
         "a = 1.10\nb = 2026-01-02T03:04:05Z\nc = true\nd = 0x1F\ne = [1, 2]\nf = 07:32:00", "toml", ""

@@ -8,7 +8,16 @@ from typing import Any, TypeVar, cast
 from trafficcop.config.document import Decoded, Document
 from trafficcop.config.dynamic import DynamicConfiguration
 from trafficcop.config.removed import advice_of_v1, removal_advice
-from trafficcop.config.sections import ABSENT, Findings, KeyPath, Reader, section_reader, suggestion, value_reader
+from trafficcop.config.sections import (
+    ABSENT,
+    Findings,
+    KeyPath,
+    Reader,
+    section_reader,
+    suggestion,
+    united,
+    value_reader,
+)
 from trafficcop.config.shape import Kind, Option, Shape, options_by_key, options_of
 from trafficcop.config.static import StaticConfiguration
 
@@ -52,7 +61,7 @@ def decode_dynamic(
     findings = Findings(labels, ignores_unknown=ignores_unknown)
     known = options_by_key(DynamicConfiguration)
     values: dict[str, Any] = {}
-    for key, given_section in document.data.items():
+    for key, given_section in united(document.data).items():
         option = known.get(str(key).lower())
         if option is None:
             near = suggestion(str(key), DYNAMIC_KEYS)
@@ -81,7 +90,7 @@ def _protocol(option: Option, given: Any, path: KeyPath, findings: Findings) -> 
         return cls()
     known = options_by_key(cls)
     values: dict[str, Any] = {}
-    for key, objects in given.items():
+    for key, objects in united(given).items():
         kind = known.get(str(key).lower())
         if kind is None or (findings.labels and kind.not_in_labels):
             near = suggestion(str(key), [item.key for item in known.values()])

@@ -7,7 +7,7 @@ everything. The rules are those of Traefik's `paerser` (`parser/nodes_metadata.g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from trafficcop.config.coerce import CONVERTERS, shown, to_bool, to_text
@@ -97,7 +97,7 @@ class Section:
         self._readers = readers  # at once: large files are read in threads
         return readers
 
-    def build(self, given: dict[Any, Any], path: KeyPath, findings: Findings) -> Any:
+    def build(self, given: Mapping[Any, Any], path: KeyPath, findings: Findings) -> Any:
         """An instance with everything that could be read; it is made even when something could not."""
         readers = self._readers or self._make_readers()
         values: dict[str, Any] = {}
@@ -114,10 +114,10 @@ class Section:
             # The path is in Traefik's spelling, whatever the case of the key: positions are found in any case.
             name, spelled, read = entry
             if name in values:
-                if isinstance(value, dict) and (united := _united(given)) is not given:
+                if isinstance(value, dict) and (whole := united(given)) is not given:
                     findings.errors = errors
                     del findings.items[since:]
-                    return self.build(united, path, findings)
+                    return self.build(whole, path, findings)
                 findings.error((*path, key), "given twice, in different cases")
                 continue
             result = read(value, (*path, spelled), findings)
@@ -130,19 +130,19 @@ class Section:
         return [option.key for option in options_of(self.cls) if not getattr(option, hidden)]
 
 
-def _united(given: dict[Any, Any]) -> dict[Any, Any]:
+def united(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """Sections whose names differ in case alone put together (`[accessLog]`, `[accesslog.otlp]`); else `given`."""
     spelled: dict[str, Any] = {}
-    united: dict[Any, Any] = {}
+    whole: dict[Any, Any] = {}
     for key, value in given.items():
         known = spelled.setdefault(str(key).lower(), key)
         if known is key:
-            united[key] = value
-        elif isinstance(value, dict) and isinstance(united[known], dict):
-            united[known] = _joined(united[known], value)
+            whole[key] = value
+        elif isinstance(value, dict) and isinstance(whole[known], dict):
+            whole[known] = _joined(whole[known], value)
         else:
-            united[key] = value
-    return united if len(united) < len(given) else given
+            whole[key] = value
+    return whole if len(whole) < len(given) else given
 
 
 def _joined(first: dict[Any, Any], second: dict[Any, Any]) -> dict[Any, Any]:

@@ -1,11 +1,15 @@
-"""The TOML reader: the standard library's parser, its errors as Issues."""
+"""The TOML reader: text → nested dicts and lists, its errors as Issues.
+
+Tomli reads TOML 1.1, as Traefik does: inline tables over several lines, with a comma at the end.
+"""
 
 from __future__ import annotations
 
 import datetime
 import re
-import tomllib
 from typing import Any
+
+import tomli
 
 from trafficcop.errors import ConfigurationError, Issue, Position
 
@@ -25,8 +29,8 @@ _BETWEEN_KEYS = re.compile(r"^'|', '|'$")
 def read_toml(text: str, source: str) -> Any:
     """`text` as nested dicts and lists; ConfigurationError with one Issue when it is not TOML."""
     try:
-        return _plain(tomllib.loads(text, parse_float=str))
-    except tomllib.TOMLDecodeError as error:
+        return _plain(tomli.loads(text, parse_float=str))
+    except tomli.TOMLDecodeError as error:
         raise ConfigurationError([_syntax_issue(str(error), text, source)]) from error
     except RecursionError as error:
         raise ConfigurationError([Issue("nested too deeply", position=Position(source))]) from error
