@@ -15,6 +15,7 @@ import pytest
 from tests.certificates import Made, make
 from tests.live import live
 from tests.secure import ask, certificates_of, client_context, exchange, shake_hands
+from trafficcop.tls import contexts
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 V10, V11, V12, V13 = (
@@ -249,7 +250,12 @@ async def test_client_certificates(
 
 
 @pytest.mark.parametrize("kind", ["RequestClientCert", "RequireAndVerifyClientCert"])
-async def test_clients_are_told_whose_certificates_are_good(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("is_known", [True, False], ids=["known OpenSSL", "unknown OpenSSL"])
+async def test_clients_are_told_whose_certificates_are_good(
+    tmp_path: Path, kind: str, is_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_known:
+        monkeypatch.setattr(contexts, "can_name_authorities", lambda: False)
     files = [AUTHORITY.write(tmp_path, "one")[0], make(common="other", is_ca=True).write(tmp_path, "two")[0]]
     async with serving(tmp_path, f"clientAuth: {{clientAuthType: {kind}, caFiles: {files}}}") as port:
         for version in ("-tls1_2", "-tls1_3"):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import ssl
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from trafficcop.config.lazy import dataclass
 from trafficcop.tls.client_hello import ClientHello
 from trafficcop.tls.engine import Endpoint, ServerEndpoint
 from trafficcop.tls.names import VERSIONS, ciphers_of
-from trafficcop.tls.openssl import forget_sessions, prefer_suites
+from trafficcop.tls.openssl import can_name_authorities, forget_sessions, name_authorities, prefer_suites
 from trafficcop.tls.tickets import TicketKeys
 
 # Who names ChaCha20 first has no AES in its processor; `ssl` has no name for this option of OpenSSL.
@@ -48,7 +49,7 @@ class ServerOptions:
 
 
 def server_context(options: ServerOptions, certificate: Certificate, alpn: Iterable[str], curve: str) -> ssl.SSLContext:
-    """A context for the server role that asks for no certificates. `curve`: the one to use, "" for OpenSSL's choice."""
+    """A context for the server role. `curve`: the one to use, "" for OpenSSL's own choice."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA
     set_versions(context, options)
@@ -64,13 +65,34 @@ def server_context(options: ServerOptions, certificate: Certificate, alpn: Itera
     if not is_resumable(options):
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
+    if options.client_auth != "NoClientCert":
+        _ask_for_certificates(context, options)
     return context
+
+
+def _ask_for_certificates(context: ssl.SSLContext, options: ServerOptions) -> None:
+    is_required = options.client_auth == "RequireAndVerifyClientCert"
+    context.verify_mode = ssl.CERT_REQUIRED if is_required else ssl.CERT_OPTIONAL
+    # As Go does: whatever is in the list may be the end of a chain, and old mistakes are forgiven.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if options.client_cas:
+        with _in_memory(options.client_cas) as path:
+            context.load_verify_locations(path)
+            name_authorities(context, path)
 
 
 def is_resumable(options: ServerOptions) -> bool:
     """Whether sessions may go on in later connections. A ticket of OpenSSL's does not hold the client's chain, which
     middlewares ask for."""
     return options.has_tickets and options.client_auth == "NoClientCert"
+
+
+def _is_asking_too_much(options: ServerOptions) -> bool:
+    """Whether clients are asked for certificates in a way that `ssl` cannot."""
+    if options.client_auth in ("RequestClientCert", "RequireAnyClientCert"):
+        return True  # it takes none that it does not verify
+    return options.client_auth != "NoClientCert" and not can_name_authorities()
 
 
 def set_versions(context: ssl.SSLContext, options: ServerOptions) -> None:
@@ -138,11 +160,18 @@ def _is_settable(curve: str) -> bool:
 
 
 def load_pair(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Give a context its certificate. `ssl` reads files only: these are in memory, where no one else can look."""
+    """Give a context its certificate."""
+    with _in_memory(chain + b"\n" + key) as path:
+        context.load_cert_chain(path)
+
+
+@contextlib.contextmanager
+def _in_memory(data: bytes) -> Iterator[str]:
+    """`ssl` reads files only: this one is in memory, where no one else can look."""
     file = os.memfd_create("certificate", os.MFD_CLOEXEC)
     try:
-        os.write(file, chain + b"\n" + key)
-        context.load_cert_chain(f"/proc/self/fd/{file}")
+        os.write(file, data)
+        yield f"/proc/self/fd/{file}"
     finally:
         os.close(file)
 
@@ -185,9 +214,7 @@ class Contexts:
     def _make(
         self, options: ServerOptions, certificate: Certificate, alpn: tuple[str, ...], curve: str, *, is_stapled: bool
     ) -> Endpoint:
-        # `ssl` neither takes unverified certificates nor tells clients whose are good.
-        is_asking = options.client_auth != "NoClientCert"
-        if is_asking or is_stapled or not (curve == "" or _is_settable(curve)):
+        if is_stapled or _is_asking_too_much(options) or not (curve == "" or _is_settable(curve)):
             from trafficcop.tls.flexible import FlexibleEndpoint  # and pyOpenSSL with it: few need them
 
             return FlexibleEndpoint(options, certificate, alpn, curve, self.staples)

@@ -107,8 +107,9 @@ class StandardEngine:
         return found
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        chain = self.inner.get_unverified_chain()
-        return () if chain is None else tuple(one.public_bytes(_DER) for one in chain)
+        chain = self.inner.get_unverified_chain() or ()
+        # A client that shows none where it need not leaves a chain with nothing in it.
+        return tuple(one.public_bytes(_DER) for one in chain if one is not None)
 
     def peer_uris(self) -> list[str]:
         """The URIs that the other end's certificate is for, which has been verified."""

@@ -1,5 +1,5 @@
 """What the standard library's `ssl` cannot do, with pyOpenSSL: client certificates that are asked for and not verified,
-or by the names of their authorities, and OCSP staples. Only the connections that need it pay for it."""
+and OCSP staples. Only the connections that need it pay for it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ _OFF = 0  # SSL_SESS_CACHE_OFF
 _TYPES = {
     "SSL_CTX_ctrl": ((ctypes.c_void_p, ctypes.c_int, ctypes.c_long, ctypes.c_char_p), ctypes.c_long),
     "SSL_CTX_set_ciphersuites": ((ctypes.c_void_p, ctypes.c_char_p), ctypes.c_int),
+    "SSL_CTX_set_client_CA_list": ((ctypes.c_void_p, ctypes.c_void_p), None),
+    "SSL_load_client_CA_file": ((ctypes.c_char_p,), ctypes.c_void_p),
 }
 SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 
@@ -34,6 +36,19 @@ def forget_sessions(context: ssl.SSLContext) -> None:
 def prefer_suites(context: ssl.SSLContext) -> None:
     """The cipher suites of TLS 1.3 in Go's order: OpenSSL would begin with the one that costs the most."""
     _ask(context, "SSL_CTX_set_ciphersuites", SUITES)
+
+
+def can_name_authorities() -> bool:
+    """Whether `name_authorities` does anything here."""
+    return _call("SSL_load_client_CA_file") is not None and _call("SSL_CTX_set_client_CA_list") is not None
+
+
+def name_authorities(context: ssl.SSLContext, path: str) -> None:
+    """Tell clients that are asked for a certificate the subjects of these, to choose one by (RFC 8446 §4.2.4)."""
+    load = _call("SSL_load_client_CA_file")
+    names = None if load is None else load(path.encode())
+    if names is not None:
+        _ask(context, "SSL_CTX_set_client_CA_list", names)  # which owns them from now on
 
 
 def _ask(context: ssl.SSLContext, name: str, *arguments: int | bytes | None) -> int | None:
