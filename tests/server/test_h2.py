@@ -500,6 +500,14 @@ async def test_idle_connections_are_closed() -> None:
         assert await client.closed() == faults.NO_ERROR
 
 
+@pytest.mark.parametrize("sent", [b"", b"\0\0\1\1\0\0\0\0\1\x82"])
+async def test_so_are_those_that_never_ask_where_requests_may_take_their_time(sent: bytes) -> None:
+    async with router(Scripted(fixed()), entry_point=short(idle_timeout="50ms", read_timeout="0s")) as loopback:
+        client = await H2Client.connect(loopback)
+        client.writer.write(sent)
+        await client.closed()
+
+
 async def test_a_body_that_takes_too_long_ends_its_stream() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()

@@ -78,7 +78,8 @@ class H2Connection(asyncio.Protocol):
         if not listener.appends_forwarded_for:
             self.peer.forwarded_for = b""
         self._opened_at = monotonic()
-        self.deadline = self._opened_at + listener.read_timeout
+        # A first request is waited for no longer than one that has begun, nor than the next one would be.
+        self.deadline = self._opened_at + min(listener.read_timeout, listener.idle_timeout)
         listener.add(self)
         self.session.start()
 
