@@ -43,11 +43,14 @@ def test_help_lists_every_flag_with_its_default(arguments: tuple[str, ...]):
     assert "--providers.providersThrottleDuration duration (default 2s)\n" in done.stdout
 
 
-def test_an_unknown_command_prints_the_help_and_fails():
-    done = run("serve")
-    assert done.returncode == 1
-    assert done.stderr == "command not found: serve\n"
-    assert done.stdout.startswith("trafficcop routes traffic")
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [("serve", ""), ("confg", ' (did you mean "config"?)'), ("helthcheck", ' (did you mean "healthcheck"?)')],
+)
+def test_an_unknown_command_is_one_line(command: str, meant: str):
+    done = run(command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"command not found: {command}{meant}; see trafficcop --help\n"
 
 
 def test_a_bad_flag_is_one_line_and_no_start(tmp_path: Path):

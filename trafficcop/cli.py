@@ -88,12 +88,18 @@ def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
     if command == "healthcheck":
         return _check_health(arguments, environ)
     if command:
-        _print_help()
-        print(f"command not found: {command}", file=sys.stderr)
-        return 1
+        return _refuse(command)
     if not _VALIDATE.isdisjoint(arguments):
         return _validate([word for word in arguments if word not in _VALIDATE], environ)
     return _start(arguments, environ)
+
+
+def _refuse(command: str) -> int:
+    from trafficcop.config.sections import suggestion
+
+    known = [line.split()[0] for line in USAGE.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()]
+    print(f"command not found: {command}{suggestion(command, known)}; see trafficcop --help", file=sys.stderr)
+    return 1
 
 
 def _print_help() -> int:
