@@ -303,6 +303,16 @@ async def test_connect_is_refused_and_nothing_behind_it_is_read() -> None:
         assert server.heads == []
 
 
+@pytest.mark.parametrize("request_line", [b"GET /%zz", b"GET ftp://a/", b"GET *"])
+@pytest.mark.parametrize("host", [b"a", b"a b"])
+async def test_what_makes_no_sense_is_told_in_words(request_line: bytes, host: bytes) -> None:
+    async with router(Scripted(fixed())) as loopback:
+        client = await loopback.client()
+        status, fields, body = await client.ask(request_line + b" HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+        assert (status, body) == (400, b"400 Bad Request")
+        assert fields[b"content-type"] == b"text/plain; charset=utf-8"
+
+
 async def test_options_asterisk() -> None:
     server = Scripted(fixed())
     async with router(server) as loopback:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.h1_encode import reason_of
-from trafficcop.http.messages import Response, bare_response, text_response
+from trafficcop.http.messages import Response, bare_response, malformed_response, text_response
 
 
 def failure_response(error: ProxyError) -> Response:
@@ -21,6 +21,8 @@ def _answer(error: ProxyError) -> Response:
     status = error.status
     if error.kind is Kind.NO_SERVER:
         return text_response(status, b"no available server")
-    if error.kind in (Kind.NOT_IMPLEMENTED, Kind.BAD_REQUEST):
+    if error.kind is Kind.BAD_REQUEST:
+        return malformed_response()
+    if error.kind is Kind.NOT_IMPLEMENTED:
         return bare_response(status)
     return bare_response(status, reason_of(status))

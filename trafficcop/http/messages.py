@@ -229,6 +229,11 @@ def text_response(status: int, text: bytes) -> Response:
     return Response(status, Headers([_TEXT, _NOSNIFF]), Bytes(text + b"\n"))
 
 
+def malformed_response() -> Response:
+    """What Go's server answers to a request that it cannot make sense of (`net/http/server.go`)."""
+    return Response(400, Headers([_TEXT]), Bytes(b"400 Bad Request"))
+
+
 def bare_response(status: int, body: bytes = b"") -> Response:
     """A status and a body without a Content-Type, as Traefik's own refusals are."""
     return Response(status, Headers(), Bytes(body) if body else EMPTY)

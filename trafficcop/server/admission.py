@@ -11,7 +11,7 @@ from typing import Final
 from trafficcop.config.entry_points import EntryPoint
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.headers import MANAGED, MANAGED_NAMES, UNDERSCORE, Field, Headers
-from trafficcop.http.messages import Request, Response, bare_response, text_response
+from trafficcop.http.messages import Request, Response, bare_response, malformed_response, text_response
 from trafficcop.http.networks import Networks
 from trafficcop.http.paths import PLAIN, normalize, routing_path, sanitize
 
@@ -85,23 +85,25 @@ class Admission:
             raise ProxyError(Kind.NOT_IMPLEMENTED, "CONNECT")
         target = request.raw_path
         if target == b"*":
-            return bare_response(200) if request.method == b"OPTIONS" else bare_response(400)
+            return bare_response(200) if request.method == b"OPTIONS" else malformed_response()
         scheme, mark, rest = target.partition(b"://")
         if not mark or scheme.lower() not in (b"http", b"https") or not rest:
-            return bare_response(400)
+            return malformed_response()
         # The target's host wins over the Host field.
         request.authority, slash, path = rest.partition(b"/")
         request.authority = request.authority.rpartition(b"@")[2]
         if not request.authority:
-            return bare_response(400)
+            return malformed_response()
         request.raw_path = request.path = slash + path if slash else b"/"
         return None
 
     def _clean_path(self, request: Request) -> Response | None:
         """Normal form, and no dot segments or empty segments unless the entry point lets them through."""
         raw_path = normalize(request.raw_path)
-        if raw_path is None or b"#" in request.raw_path:
+        if b"#" in request.raw_path:
             return bare_response(400)
+        if raw_path is None:
+            return malformed_response()
         if self._is_sanitizing:
             raw_path = sanitize(raw_path)
         path = routing_path(raw_path)
