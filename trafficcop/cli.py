@@ -95,10 +95,10 @@ def _run(command: str, arguments: list[str], environ: Mapping[str, str]) -> int:
 
 
 def _refuse(command: str) -> int:
+    from trafficcop.config.completion import COMMANDS
     from trafficcop.config.sections import suggestion
 
-    known = [line.split()[0] for line in USAGE.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()]
-    print(f"command not found: {command}{suggestion(command, known)}; see trafficcop --help", file=sys.stderr)
+    print(f"command not found: {command}{suggestion(command, COMMANDS)}; see trafficcop --help", file=sys.stderr)
     return 1
 
 
