@@ -309,6 +309,12 @@ def fixed(answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") -> 
     return script
 
 
+async def silent(visit: Visit) -> None:
+    """Reads the head of one request, and says nothing until its client leaves."""
+    await visit.head()
+    await visit.closed()
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that will come true without a sign."""
     async with asyncio.timeout(PATIENCE):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.loopback import PATIENCE, Scripted, Visit, fixed, router, until
+from tests.loopback import PATIENCE, Scripted, Visit, fixed, router, silent, until
 from trafficcop.config.dynamic import Cookie, ForwardingTimeouts, LoadBalancer, ServersTransport, Sticky
 from trafficcop.config.scalars import Duration
 
@@ -371,11 +371,7 @@ def limits(**options: str) -> ServersTransport:
 
 
 async def test_response_header_timeout() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    async with router(Scripted(script), transport=limits(response_header_timeout="50ms")) as loopback:
+    async with router(Scripted(silent), transport=limits(response_header_timeout="50ms")) as loopback:
         client = await loopback.client()
         for _ in range(2):
             status, fields, body = await client.ask(GET)
@@ -397,11 +393,7 @@ async def test_response_header_timeout_begins_when_the_request_has_been_sent() -
 
 
 async def test_response_header_timeout_after_a_streamed_body() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    server = Scripted(script)
+    server = Scripted(silent)
     async with router(server, transport=limits(response_header_timeout="50ms")) as loopback:
         client = await loopback.client()
         await client.send(POST + b"Content-Length: 6\r\n\r\nabc")

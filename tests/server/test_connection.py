@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.loopback import Scripted, Visit, fixed, router, until
+from tests.loopback import Scripted, Visit, fixed, router, silent, until
 from tests.wire.test_requests import REFUSED
 from trafficcop.config.entry_points import EntryPoint
 
@@ -277,11 +277,7 @@ async def test_a_good_request_before_a_malformed_one_is_answered_first() -> None
 
 
 async def test_a_body_that_turns_out_malformed_gets_one_answer_and_is_cut_off() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    server = Scripted(script)
+    server = Scripted(silent)
     async with router(server) as loopback:
         client = await loopback.client()
         await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")

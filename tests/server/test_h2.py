@@ -12,7 +12,7 @@ import pytest
 from h2.settings import SettingCodes
 
 from tests.h2_client import Answer, H2Client
-from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
+from tests.loopback import Loopback, Scripted, Visit, fixed, router, silent, until
 from trafficcop.config.entry_points import HTTP2, EntryPoint
 from trafficcop.config.scalars import Duration
 from trafficcop.http.deadlines import NEVER
@@ -283,11 +283,7 @@ async def test_headers_that_are_too_large() -> None:
 async def test_options_of_the_entry_point() -> None:
     entry_point = EntryPoint(http2=HTTP2(max_concurrent_streams=2, max_decoder_header_table_size=100))
 
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    async with router(Scripted(script), entry_point=entry_point) as loopback:
+    async with router(Scripted(silent), entry_point=entry_point) as loopback:
         client = await H2Client.connect(loopback)
         first = [await client.start() for _ in range(2)]
         await client.receive()
@@ -509,11 +505,7 @@ async def test_so_are_those_that_never_ask_where_requests_may_take_their_time(se
 
 
 async def test_a_body_that_takes_too_long_ends_its_stream() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    async with router(Scripted(script), entry_point=short(read_timeout="50ms")) as loopback:
+    async with router(Scripted(silent), entry_point=short(read_timeout="50ms")) as loopback:
         client = await H2Client.connect(loopback)
         stream_id = await client.start(method=b"POST", is_last=False)
         answer = await client.answer(stream_id)
@@ -523,11 +515,7 @@ async def test_a_body_that_takes_too_long_ends_its_stream() -> None:
 
 
 async def test_an_answer_that_takes_too_long_ends_its_stream() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    async with router(Scripted(script), entry_point=short(write_timeout="50ms")) as loopback:
+    async with router(Scripted(silent), entry_point=short(write_timeout="50ms")) as loopback:
         client = await H2Client.connect(loopback)
         assert (await client.answer(await client.start())).code == faults.INTERNAL_ERROR
 

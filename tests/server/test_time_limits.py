@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.loopback import Loopback, Scripted, Visit, fixed, router, until
+from tests.loopback import Loopback, Scripted, Visit, fixed, router, silent, until
 from trafficcop.config.entry_points import (
     EntryPoint,
     EntryPointProxyProtocol,
@@ -52,11 +52,7 @@ async def test_read_timeout_within_a_line(sent: bytes) -> None:
     ],
 )
 async def test_read_timeout_within_a_body(sent: bytes) -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    server = Scripted(script)
+    server = Scripted(silent)
     async with router(server, entry_point=limited(read_timeout="60ms")) as loopback:
         client = await loopback.client()
         await client.send(POST + sent)
@@ -80,12 +76,8 @@ async def test_read_timeout_of_a_body_whose_answer_has_begun() -> None:
 
 
 async def test_read_timeout_of_a_body_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
     monkeypatch.setattr(limits, "LINGER_SECONDS", 0.05)
-    async with router(Scripted(script), entry_point=limited(read_timeout="60ms")) as loopback:
+    async with router(Scripted(silent), entry_point=limited(read_timeout="60ms")) as loopback:
         client = await loopback.client()
         await client.send(POST + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         assert await client.rest() == b""
@@ -110,22 +102,14 @@ async def test_read_timeout_ends_with_the_request() -> None:
 
 
 async def test_write_timeout() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    server = Scripted(script)
+    server = Scripted(silent)
     async with router(server, entry_point=limited(write_timeout="60ms")) as loopback:
         assert await loopback.exchange(GET) == b""
         await until(lambda: server.visits[0].reader.at_eof())
 
 
 async def test_write_timeout_after_a_streamed_body() -> None:
-    async def script(visit: Visit) -> None:
-        await visit.head()
-        await visit.closed()
-
-    server = Scripted(script)
+    server = Scripted(silent)
     async with router(server, entry_point=limited(write_timeout="60ms")) as loopback:
         client = await loopback.client()
         await client.send(POST + b"Content-Length: 4\r\n\r\nab")
