@@ -13,6 +13,7 @@ from tests.providers.test_file import router, routers, said
 from trafficcop.config.providers import FileProvider as FileOptions
 from trafficcop.providers.file import FileProvider
 from trafficcop.providers.message import Message
+from trafficcop.providers.watching import Watching
 
 
 class Watched:
@@ -273,3 +274,26 @@ async def test_a_template_that_breaks_keeps_what_it_rendered(tmp_path: Path) -> 
         message = await files.until(lambda message: bool(message.issues))
         assert f"{file}:6:5: template: function 'emd' not defined" in said(message)
         assert has("a", "b")(message)
+
+
+async def test_a_log_beside_the_file_wakes_nobody_for_each_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, reads = tmp_path / "dynamic.yml", []
+    file.write_text(router("a"))
+    reading = Watching._read
+
+    def counted(self: Watching) -> bool:
+        reads.append(1)
+        return reading(self)
+
+    monkeypatch.setattr(Watching, "_read", counted)
+    async with watched(filename=str(file)) as files:
+        with (tmp_path / "access.log").open("w") as log:
+            for _ in range(200):
+                log.write("GET / 200\n")
+                log.flush()
+                await asyncio.sleep(0.001)
+            assert 1 <= len(reads) <= 5
+            replace(file, router("b"))
+            await files.until(has("b"))

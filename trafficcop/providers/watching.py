@@ -16,6 +16,9 @@ QUIET = 0.06  # so long nothing may happen before files are read
 BURST = 0.6  # but so long after its first event even a burst without a pause is
 HALF_WRITTEN = 2.0  # so long a writer that has not closed its file may pause
 UNCLOSED = 6.0  # and so long it may write
+# So long nothing is read after events that do not matter. A log beside our files is written to all the time, and to be
+# woken for each write costs more than to write; of what waits meanwhile, equal events become one.
+PAUSE = 0.25
 
 _NAMES = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO
 _CONTENT = Mask.MODIFY | Mask.CLOSE_WRITE | Mask.ATTRIB
@@ -42,15 +45,18 @@ class Watching:
         self._changed = changed
         self._inotify = Inotify(sync_timeout=0)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._inotify.fd, self._read)
+        self._loop.add_reader(self._inotify.fd, self._on_readable)
         self._names: dict[int, set[str] | None] = {}
         self._wanted: dict[str, set[str] | None] = {}
         self._identities: dict[str, Identity | None] = {}
         self._writing: set[str] = set()
         self._first = self._last = 0.0
+        self._resuming: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
         self._loop.remove_reader(self._inotify.fd)
+        if self._resuming is not None:
+            self._resuming.cancel()
         self._inotify.close()
 
     def follow(self, places: Places) -> tuple[Issue, ...]:
@@ -94,6 +100,7 @@ class Watching:
     async def rest(self) -> None:
         """Return when nothing has changed for a moment and nobody is in the middle of a file, or it takes too long."""
         while True:
+            self._read()
             remaining = self._remaining(time.monotonic())
             if remaining <= 0:
                 break
@@ -105,10 +112,23 @@ class Watching:
         pause, longest = (HALF_WRITTEN, UNCLOSED) if self._writing else (QUIET, BURST)
         return min(self._last + pause, self._first + longest) - now
 
-    def _read(self) -> None:
+    def _on_readable(self) -> None:
+        if not self._read():
+            self._loop.remove_reader(self._inotify.fd)
+            self._resuming = self._loop.call_later(PAUSE, self._resume)
+
+    def _resume(self) -> None:
+        self._resuming = None
+        self._loop.add_reader(self._inotify.fd, self._on_readable)
+
+    def _read(self) -> bool:
+        """Take in what has happened; whether any of it matters."""
+        has_found = False
         while (event := self._inotify.sync_get()) is not None:
             if self._matters(event):
                 self._note(event)
+                has_found = True
+        return has_found
 
     def _matters(self, event: Event) -> bool:
         if event.watch is None or event.name is None:
