@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable
 from pathlib import Path
-from time import perf_counter_ns
+from time import monotonic
 
 import pytest
 
@@ -16,7 +16,8 @@ from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import MANAGED, Headers
 from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, Route, bare_response
-from trafficcop.proxy.observed import Logged
+from trafficcop.http.observed import Observed
+from trafficcop.proxy.observed import ObservedHandler
 from trafficcop.server.access_observer import AccessObserver
 from trafficcop.server.admission import Admission
 from trafficcop.server.pipeline import pipeline_of
@@ -31,20 +32,27 @@ def refusing(request: Request) -> Awaitable[Response]:
     raise ProxyError(Kind.UNREACHABLE, "refused")
 
 
+def noted(handler: Handler) -> Handler:
+    return ObservedHandler(handler, Observed(None, has_origins=True, has_headers=True))
+
+
 async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dict[str, object] | None:
     """The line of one request that `handler` answered, behind a middleware that takes the Server field away."""
     everything = AccessLogFieldHeaders(default_mode="keep")
     log = AccessLog(AccessLogOptions(format="json", file_path=str(path), fields=AccessLogFields(headers=everything)))
     observer = AccessObserver(log, "web")
     request = Request(b"GET", b"/", None, Headers())
-    seen = observer.begin(request, perf_counter_ns(), True)
+    request.started = monotonic()
+    seen = observer.begin(request, True)
     request.route = Route("web@file", "app@file", is_logged=is_logged)
     try:
         response = await handler(request)
         response.headers.remove(b"server")
     except ProxyError:
         response = bare_response(502, b"Bad Gateway")
-    observer.end(seen, None, response, 9, True)
+    sink = Sink()
+    sink.sent_size = 9
+    observer.end(seen, None, response, sink, True)
     log.close()
     return read(path)
 
@@ -55,6 +63,7 @@ class Sink:
     is_congested = False
     is_started = False
     sent_size = 0
+    sent_at = 0.0
 
     def send_informational(self, status: int, headers: Headers) -> None:
         pass
@@ -83,7 +92,7 @@ def read(path: Path) -> dict[str, object] | None:
 
 
 async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Logged(server, None, has_headers=True))
+    line = await logged(tmp_path / "log", noted(server))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"], line["OriginContentSize"]) == (201, 201, 5)
     assert line["origin_Server"] == "theirs"
@@ -97,7 +106,7 @@ async def test_a_server_is_logged_as_it_answered(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_says_nothing_has_the_status_said_in_its_place(tmp_path: Path) -> None:
-    line = await logged(tmp_path / "log", Logged(refusing, None, has_headers=True))
+    line = await logged(tmp_path / "log", noted(refusing))
     assert line is not None
     assert (line["OriginStatus"], line["DownstreamStatus"]) == (502, 502)
 
@@ -139,7 +148,7 @@ def test_processes_that_share_a_log_number_requests_without_overlap(tmp_path: Pa
     def numbers(place: int) -> list[int]:
         log = AccessLog(AccessLogOptions(file_path=str(tmp_path / "log")), place=place, places=3)
         observer = AccessObserver(log, "web")
-        found = [observer.begin(Request(b"GET", b"/", None, Headers()), 1, True)[9] for _ in range(3)]
+        found = [observer.begin(Request(b"GET", b"/", None, Headers()), True)[9] for _ in range(3)]
         log.close()
         return found
 
@@ -172,14 +181,16 @@ async def test_sizes_are_those_of_contents_not_of_chunks(tmp_path: Path) -> None
 class Tracer:
     """An observer of one's own: it marks requests on their way, and sees how they end."""
 
+    keeps_all = True
+
     def __init__(self) -> None:
         self.spans: list[tuple[bytes, int]] = []
 
-    def begin(self, request: Request, started: int, is_admitted: bool) -> bytes:
+    def begin(self, request: Request, is_admitted: bool) -> bytes:
         request.headers.set(b"traceparent", b"00-%032x-01" % len(self.spans))
         return request.raw_path
 
-    def end(self, seen: bytes, answer: object, response: Response | None, size: int, is_whole: bool) -> None:
+    def end(self, seen: bytes, answer: object, response: Response | None, exchange: object, is_whole: bool) -> None:
         self.spans.append((seen, 0 if response is None else response.status))
 
 

@@ -5,6 +5,8 @@ from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Route, Target
 from trafficcop.telemetry.access_format import FieldModes, clf, json_line
 from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.telemetry.access_usual import Finished, client_json, entry_point_json
+from trafficcop.telemetry.clock import Second
 
 START = 1_700_000_000_123_456_000  # 2023-11-14T22:13:20.123456Z
 BROWSER = [(b"user-agent", b"curl/8"), (b"Referer", b"http://example.com/"), (b"X-Token", b"secret")]
@@ -46,3 +48,21 @@ def headers(default="drop", **names):
 
 KEPT = headers("keep")
 COMMON = '192.0.2.1 - - [14/Nov/2023:22:13:20 +0000] "GET /a?b=1 HTTP/1.1" 200 70 "-" "-"'
+
+
+def finished(record: AccessRecord) -> Finished:
+    """What the observer would have kept of it."""
+    request, started = record.request, 5.25
+    into, number = record.started % 10**9, record.started // 10**9
+    second = Second(started - into / 1e9, number)
+    path, mark, query = record.original_target.partition(b"?")
+    assert request.route is not None
+    assert request.server is not None
+    if request.peer.tls is not None:
+        client_json(request.peer)
+    return (
+        request.peer, request.version, record.original_method, path, query if mark else None,
+        record.original_authority, record.request_count, started, second, record.request_size,
+        request.route, request.server, record.downstream_status, record.downstream_size, record.duration / 1e9,
+        record.origin_duration / 1e9, entry_point_json(record.entry_point),
+    )  # fmt: skip

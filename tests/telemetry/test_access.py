@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.telemetry.exchanges import COMMON, exchange, headers
+from tests.telemetry.exchanges import COMMON, exchange, finished, headers
 from trafficcop.config.observability import AccessLog, AccessLogFieldHeaders, AccessLogFields, AccessLogFilters
 from trafficcop.config.scalars import Duration
 from trafficcop.http.messages import Route
@@ -96,12 +96,53 @@ def test_lines_wait_for_the_buffer_or_the_timer(tmp_path):
     log.record(exchange())
     assert len(path.read_bytes().splitlines()) == 3
     log.record(exchange())
-    assert [seconds for seconds, _ in timers] == [1.0, 1.0]
+    assert [seconds for seconds, _ in timers] == [1.0]
     timers[-1][1]()
     assert len(path.read_bytes().splitlines()) == 4
     log.record(exchange())
+    assert [seconds for seconds, _ in timers] == [1.0, 1.0]
     log.close()
     assert len(path.read_bytes().splitlines()) == 5
+
+
+@pytest.mark.parametrize("buffering", [0, 1, 3, 64, 100, 1000])
+def test_lines_are_in_order_whatever_wrote_them(tmp_path, buffering):
+    path = tmp_path / "access.log"
+    log = access.AccessLog(AccessLog(file_path=str(path), buffering_size=buffering))
+    for number in range(300):
+        if number % 7:
+            log.note(finished(exchange(request_count=number)))
+        else:
+            log.record(exchange(request_count=number))
+    written = len(path.read_bytes().splitlines())
+    assert 300 - max(buffering, 1) < written <= 300
+    log.close()
+    numbers = [int(line.split(b'"-" "-" ')[1].split()[0]) for line in path.read_bytes().splitlines()]
+    assert numbers == list(range(300))
+
+
+def test_no_row_is_longer_than_it_may_be(tmp_path, monkeypatch):
+    rows = []
+    monkeypatch.setattr(access, "usual_lines", lambda *_: lambda exchanges: [b"x"] * (rows.append(len(exchanges)) or 1))
+    log = access.AccessLog(AccessLog(file_path=str(tmp_path / "log"), buffering_size=10_000))
+    for _ in range(500):
+        log.note(finished(exchange()))
+    log.close()
+    assert sum(rows) == 500
+    assert max(rows) <= 64
+
+
+def test_usual_exchanges_wait_for_the_timer_too(tmp_path):
+    path, timers = tmp_path / "access.log", []
+    config = AccessLog(file_path=str(path), buffering_size=100)
+    log = access.AccessLog(config, schedule=lambda seconds, call: timers.append((seconds, call)))
+    log.note(finished(exchange()))
+    assert path.read_bytes() == b""
+    [(seconds, call)] = timers
+    assert seconds == 1.0
+    call()
+    assert len(path.read_bytes().splitlines()) == 1
+    log.close()
 
 
 def test_reopen_splits_between_two_lines(tmp_path):

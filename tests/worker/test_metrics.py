@@ -294,6 +294,38 @@ async def test_a_streamed_answer_counts_when_its_last_byte_has_passed() -> None:
         assert list(samples(families["traefik_service_responses_bytes"], "_total").values()) == [5]
 
 
+BODY = b"x" * 300_000
+ANSWERS = {
+    "whole": plain(200, b"hello"),
+    "chunked, at once": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "long": plain(200, BODY),
+    "long, chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
+    "nothing": b"HTTP/1.1 204 No Content\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("middleware", ["", "again: {retry: {attempts: 2}}", "mark: {headers: {frameDeny: true}}"])
+@pytest.mark.parametrize("service", ["", "strategy: leastConn, ", "strategy: leasttime, "])
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=list(ANSWERS))
+async def test_a_server_is_counted_alike_whoever_stands_before_it(answer: bytes, service: str, middleware: str) -> None:
+    async with backend(lambda n, head, body: answer) as port:
+        named, url = middleware.partition(":")[0], f"http://127.0.0.1:{port}"
+        text = (
+            f"http: {{routers: {{r: {{rule: PathPrefix(`/`), service: app, middlewares: [{named}]}}}},"
+            f" services: {{app: {{loadBalancer: {{{service}servers: [{{url: '{url}'}}, {{url: '{url}/'}}]}}}}}}"
+            f"{', middlewares: {' + middleware + '}' if middleware else ''}}}"
+        )
+        async with running(text, configured()) as (entry, runtime):
+            await ask(entry, "GET /")
+            families = Scrape(static(configured())).families(runtime)
+    sent = 0 if b" 204 " in answer else len(BODY) if len(answer) > len(BODY) else 5
+    for level in ("entrypoint", "router", "service"):
+        assert list(samples(families[f"traefik_{level}_requests"], "_total").values()) == [1]
+        assert list(samples(families[f"traefik_{level}_responses_bytes"], "_total").values()) == [sent]
+        seconds = samples(families[f"traefik_{level}_request_duration_seconds"], "_sum")
+        assert 0 < sum(seconds.values()) < 5
+
+
 async def test_a_server_that_fails() -> None:
     async with running(routes(1), configured()) as (entry, runtime):
         await ask(entry, "GET /")

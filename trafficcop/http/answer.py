@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Generator
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.drive import Drive, Wakeup
 from trafficcop.http.failure import failure_response
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.replay import discard
+
+if TYPE_CHECKING:
+    from trafficcop.http.observed import Observed
 
 
 class Follower(Protocol):
@@ -41,17 +44,28 @@ class Answer(Wakeup):
 
     response: Response | None = None
     error: BaseException | None = None
-    # For the watcher: what was asked, and when. For the pipeline: what its observer keeps, and when a server answered.
+    # What was asked. For the watcher: when, by its own clock. For the pipeline, if it follows the answer itself: what
+    # its observer keeps, and how the server is looked at, when it was asked and when it answered (`time.monotonic`).
     request: Request | None = None
     started: int = 0
     record: Any = None
-    answered: int = 0
+    observed: Observed | None = None
+    asked: float = 0.0
+    answered: float = 0.0
 
     def __init__(self, sender: Sender | None = None) -> None:
         # No defaults of the class: mypyc leaves out None for what is a Protocol.
         self.sender: Sender | None = sender
         self._follower: Follower | None = None
         self._watcher: Watcher | None = None
+
+    def observe(self, observed: Observed, request: Request, asked: float) -> None:
+        """It comes from a server that is looked at, and was asked just now."""
+        self.request = request
+        self.asked = asked
+        self.observed = observed
+        if self._is_set:
+            observed.on_settled(self)
 
     def watch(self, watcher: Watcher, request: Request, started: int) -> None:
         """Call `watcher.on_settled`, before anybody else is told; at once if it is settled already."""
@@ -85,6 +99,9 @@ class Answer(Wakeup):
         if watcher is not None:
             self._watcher = None
             watcher.on_settled(self)
+        observed = self.observed
+        if observed is not None and (self.record is None or self.response is None or observed.has_origins):
+            observed.on_settled(self)
         follower, self._follower = self._follower, None
         if follower is not None:
             self._is_set = True
@@ -98,6 +115,8 @@ class Answer(Wakeup):
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.on_settled(self)
+        if self.observed is not None:
+            self.observed.on_settled(self)
         sender, self.sender = self.sender, None
         if sender is not None:
             sender.give_up(self)

@@ -29,6 +29,7 @@ class Body:
     """A body. `length` is the number of bytes if known beforehand; `trailers` are there once `read` returned b""."""
 
     trailers: list[Field] | None = None
+    inner: Body | None = None  # what it passes on
 
     def __init__(self, length: int | None = None) -> None:
         self.length = length
@@ -184,6 +185,8 @@ EMPTY: Final = Bytes(b"")
 
 def received_of(body: Body) -> int:
     """How many bytes of it have come."""
+    while body.inner is not None:
+        body = body.inner
     if isinstance(body, Stream):
         return body.received
     return body.length or (body.size if isinstance(body, Bytes) else 0)

@@ -25,6 +25,7 @@ class Peer:
     """The client at the other end of a connection, after PROXY protocol."""
 
     __slots__ = (
+        "clf",
         "forwarded_authority",
         "forwarded_for",
         "forwarded_lines",
@@ -38,6 +39,7 @@ class Peer:
         "port",
         "text",
         "tls",
+        "tls_json",
     )
 
     def __init__(
@@ -57,7 +59,7 @@ class Peer:
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked
         self.tls: TLSFacts | None = None  # of a connection that came through TLS
-        self.json = b""  # what the access log writes of it, once it has
+        self.clf = self.json = self.tls_json = b""  # what the access log writes of it, once it has
 
     def learn_number(self) -> int:
         """The address as a number, worked out once per connection."""
@@ -101,11 +103,11 @@ class Target:
 class Origin:
     """What a server answered, before any middleware touched it: noted only where an access log is kept."""
 
-    __slots__ = ("answered", "body", "headers", "length", "started", "status")
+    __slots__ = ("answered", "asked", "body", "headers", "length", "status")
 
-    def __init__(self, started: int) -> None:
-        self.started = started  # as `answered`: nanoseconds of `perf_counter_ns`
-        self.answered = 0
+    def __init__(self, asked: float) -> None:
+        self.asked = asked  # as `answered`: seconds of `time.monotonic`
+        self.answered = 0.0
         self.status = 0
         self.headers: list[Field] | None = None
         self.length: int | None = None
@@ -128,6 +130,7 @@ class Request:
     is_keep_alive: bool = True
     is_expecting_continue: bool = False
     marks: int = 0  # bits of `headers.py` that some field of this request carries
+    started: float = 0.0  # when its head was here (`time.monotonic`), if anybody keeps that
     route: Route | None = None  # set by the router
     server: Target | None = None  # set by the forwarder
     origin: Origin | None = None  # of the server asked last

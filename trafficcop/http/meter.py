@@ -7,12 +7,16 @@ additions. `telemetry/meters.py` keeps all of them and tells control what has ch
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
+from trafficcop.http.body import received_of
 from trafficcop.http.headers import KIND, Headers
 from trafficcop.http.messages import Request, Response
 
-# What a cell holds: nanoseconds, bytes of request and response bodies, and from BUCKETS on how many exchanges took
+if TYPE_CHECKING:
+    from trafficcop.tls.facts import TLSFacts
+
+# What a cell holds: seconds, bytes of request and response bodies, and from BUCKETS on how many exchanges took
 # how long, one number for each bound and one for what was longer than the last of them.
 SUM, RECEIVED, SENT, BUCKETS = 0, 1, 2, 3
 
@@ -28,7 +32,10 @@ HTTP, WEBSOCKET, SSE, GRPC, GRPC_WEB = "http", "websocket", "sse", "grpc", "grpc
 # RFC 9110 has none for a client that went away; nginx and Traefik write this.
 CLIENT_GONE: Final = 499
 
+_WITHOUT_BODY: Final = frozenset((204, 304))
+
 Labels = tuple[bytes, str, int]  # method, protocol, code
+Cell = list[Any]
 
 
 class Meter:
@@ -37,41 +44,48 @@ class Meter:
     `header_names`: request fields whose values are labels of their own, counted apart in `by_header`.
     """
 
-    __slots__ = ("_bounds", "_header_names", "by_header", "by_tls", "cells", "first_bound", "key", "retries", "usual")
+    __slots__ = ("_bounds", "_first_bound", "_header_names", "_usual", "by_header", "by_tls", "cells", "key", "retries")
 
-    def __init__(self, key: tuple[str, ...], bounds: tuple[int, ...], header_names: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, key: tuple[str, ...], bounds: tuple[float, ...], header_names: tuple[bytes, ...] = ()) -> None:
         self.key = key
-        self.cells: dict[Labels, list[int]] = {}
-        # Those of GET and HTTP, by code, if there are no other labels: who is in a hurry counts there by itself.
-        self.usual: dict[int, list[int]] = {}
+        self.cells: dict[Labels, Cell] = {}
+        self._usual: dict[int, Cell] = {}  # those of GET and HTTP, by code, if there are no other labels
         # None until there is something: of most meters there are thousands.
         self.by_header: dict[tuple[Labels, tuple[bytes, ...]], int] | None = None
         self.by_tls: dict[tuple[str, str], int] | None = None  # by version and cipher
         self.retries = 0
-        self._bounds = bounds  # nanoseconds, ascending
-        self.first_bound = bounds[0] if bounds else 0
+        self._bounds = bounds  # seconds, ascending
+        self._first_bound = bounds[0] if bounds else 0.0
         self._header_names = header_names
 
-    def count_usual(self, request: Request, code: int, elapsed: int, sent: int) -> None:
-        """A GET without a body, over HTTP without TLS, that took longer than the first bound, or is the first one."""
-        self.count(request, b"GET", HTTP, code, elapsed, 0, sent)
-        if not self._header_names:
-            self.usual[code] = self.cells[b"GET", HTTP, code]
+    def add(self, request: Request, tls: TLSFacts | None, code: int, elapsed: float, sent: int) -> None:
+        """A GET without a body over HTTP, as most are, with no more work than it needs. `tls`: of the request."""
+        cell = self._usual.get(code)
+        if cell is None or elapsed > self._first_bound:
+            self.count(request, b"GET", HTTP, code, elapsed, 0, sent)
+            if cell is None and not self._header_names:
+                self._usual[code] = self.cells[b"GET", HTTP, code]
+            return
+        cell[SUM] += elapsed
+        cell[BUCKETS] += 1
+        cell[SENT] += sent
+        if tls is not None:
+            self._count_tls(tls.version, tls.cipher)
 
     def hand_over(self, successor: Meter | None) -> None:
         """What is still to come counts for another, or for nobody."""
         self.cells = {} if successor is None else successor.cells
-        self.usual = {}
+        self._usual = {}
 
     def count(
-        self, request: Request, method: bytes, protocol: str, code: int, elapsed: int, received: int, sent: int
+        self, request: Request, method: bytes, protocol: str, code: int, elapsed: float, received: int, sent: int
     ) -> None:
         """An exchange is over."""
         cell = self.cells.get((method, protocol, code))
         if cell is None:
             cell = self._cell(method, protocol, code)
         cell[SUM] += elapsed
-        if elapsed <= self.first_bound:
+        if elapsed <= self._first_bound:
             cell[BUCKETS] += 1
         else:
             cell[BUCKETS + bisect_left(self._bounds, elapsed)] += 1
@@ -84,11 +98,17 @@ class Meter:
         if tls is not None:
             self._count_tls(tls.version, tls.cipher)
 
-    def _cell(self, method: bytes, protocol: str, code: int) -> list[int]:
+    def count_answer(self, request: Request, response: Response, elapsed: float) -> None:
+        """A server has answered over plain HTTP, and all of it is here."""
+        status = response.status
+        size = 0 if request.method == b"HEAD" or status in _WITHOUT_BODY else received_of(response.body)
+        self.count(request, request.method, HTTP, status, elapsed, received_of(request.body), size)
+
+    def _cell(self, method: bytes, protocol: str, code: int) -> Cell:
         labels = (known_method(method), protocol, code)
         cell = self.cells.get(labels)
         if cell is None:
-            cell = self.cells[labels] = [0] * (BUCKETS + len(self._bounds) + 1)
+            cell = self.cells[labels] = [0.0, 0, 0] + [0] * (len(self._bounds) + 1)
         return cell
 
     def _count_headers(self, labels: Labels, headers: Headers) -> None:

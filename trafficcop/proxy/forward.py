@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from time import monotonic
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from trafficcop.http.body import EMPTY, Body
 from trafficcop.http.drive import in_task
 from trafficcop.http.headers import MANAGED, Field
 from trafficcop.http.messages import Request, Response, Target
+from trafficcop.http.observed import Observed
 from trafficcop.proxy.pool import Pool
 from trafficcop.proxy.repeated import IDEMPOTENT, Repeated
 
@@ -22,15 +24,23 @@ _FORWARDED_FOR: Final = b"x-forwarded-for"
 
 class Forward:
     """Sends requests to one server. `host`: the Host to send instead of the client's, or None; `prefix`: the path of
-    the server's URL to put before the request's, or b""."""
+    the server's URL to put before the request's, or b"". `observed`: how its exchanges are looked at, if they are."""
 
-    __slots__ = ("_host", "_pool", "_prefix", "_target", "own_host")
+    __slots__ = ("_host", "_observed", "_pool", "_prefix", "_target", "own_host")
 
-    def __init__(self, pool: Pool, target: Target, host: bytes | None = None, prefix: bytes = b"") -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        target: Target,
+        host: bytes | None = None,
+        prefix: bytes = b"",
+        observed: Observed | None = None,
+    ) -> None:
         self._pool = pool
         self._target = target
         self._host = host
         self._prefix = prefix.rstrip(b"/")
+        self._observed = observed
         # For clients that name no host (HTTP/1.0; HTTP/2 without an authority): servers may refuse an empty one.
         self.own_host = urlsplit(target.url).netloc.rpartition("@")[2].encode()
 
@@ -45,9 +55,13 @@ class Forward:
             rest = body if whole is None else Rest(whole, body)
             head = self._encode(request, _stream_framing(rest))
         connection = self._pool.take()
+        observed = self._observed
         if connection is None:
-            return self._dial(request, head, rest)
+            coming = self._dial(request, head, rest)
+            return coming if observed is None else observed.awaited(coming, request, monotonic())
         answer = self._answer(request, head, rest)
+        if observed is not None:
+            answer.request, answer.asked, answer.observed = request, monotonic(), observed
         connection.send(request, head, rest, answer)
         return answer
 

@@ -6,15 +6,36 @@ from urllib.parse import urlsplit
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Target
+from trafficcop.http.observed import Observed
 from trafficcop.proxy.forward import Forward, Unforwardable
+from trafficcop.proxy.observed import ObservedHandler
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pools import AnyPool, Pools
 
 
 def forwarder(
-    pools: Pools, used: set[AnyPool], target: Target, limits: Limits, host: bytes | None = None, prefix: bytes = b""
+    pools: Pools,
+    used: set[AnyPool],
+    target: Target,
+    limits: Limits,
+    host: bytes | None = None,
+    prefix: bytes = b"",
+    observed: Observed | None = None,
 ) -> Handler:
-    """For `target.url`; its pools are noted in `used`. `host` and `prefix`: see `Forward`."""
+    """For `target.url`; its pools are noted in `used`. The rest: see `Forward`."""
+    made = _forwarder(pools, used, target, limits, host, prefix, observed)
+    return made if observed is None or isinstance(made, Forward) else ObservedHandler(made, observed)
+
+
+def _forwarder(
+    pools: Pools,
+    used: set[AnyPool],
+    target: Target,
+    limits: Limits,
+    host: bytes | None,
+    prefix: bytes,
+    observed: Observed | None,
+) -> Handler:
     scheme = urlsplit(target.url).scheme.lower()
     if scheme not in ("http", "https", "h2c") or (scheme == "h2c" and limits.is_http2_disabled):
         return Unforwardable(target, ProxyError(Kind.BAD_SCHEME, scheme, is_retryable=True))
@@ -25,7 +46,7 @@ def forwarder(
     if scheme == "http" or limits.is_http2_disabled:
         pool = pools.get(origin, limits)
         used.add(pool)
-        return Forward(pool, target, host, prefix)
+        return Forward(pool, target, host, prefix, observed)
     from trafficcop.proxy.forward_streams import ForwardStreams
 
     streams = pools.get_streams(origin, limits)

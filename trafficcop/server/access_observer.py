@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from time import perf_counter_ns
+from time import monotonic
 from typing import Any
 
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, received_of
+from trafficcop.http.exchange import Exchange
 from trafficcop.http.headers import KIND, MANAGED, Field
 from trafficcop.http.messages import Request, Response, told_length
 from trafficcop.http.meter import HTTP, Meter, protocol_of
 from trafficcop.server.metrics_observer import MetricsObserver
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.access_record import AccessRecord, Seen, record_of
-from trafficcop.telemetry.access_usual import is_plain
+from trafficcop.telemetry.access_text import NANOSECONDS
+from trafficcop.telemetry.access_usual import USUAL_VERSIONS, client_json, entry_point_json
 from trafficcop.telemetry.clock import Clock
 from trafficcop.telemetry.meters import Meters
 
@@ -21,7 +23,10 @@ from trafficcop.telemetry.meters import Meters
 class AccessObserver(MetricsObserver):
     """Writes a line for each exchange: at one go if it is a usual one, else from a record of all there is."""
 
-    __slots__ = ("_clock", "_entry_point", "_has_origins", "_is_counting", "_log", "_logs_unrouted", "_usual")
+    __slots__ = (
+        "_clock", "_entry_point", "_entry_point_json", "_has_origins", "_is_counting", "_log", "_logs_unrouted",
+        "_takes_usual",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -34,15 +39,17 @@ class AccessObserver(MetricsObserver):
     ) -> None:
         super().__init__(meters, unrouted)
         self._is_counting = meters is not None
+        self.keeps_all = True
         self._clock = Clock()
         self._log = log
         self._entry_point = entry_point
         self._logs_unrouted = logs_unrouted  # what no router took is logged if the entry point says so
         self._has_origins = log.needs_origins
-        self._usual = log.usual(entry_point)
+        self._takes_usual = log.takes_usual
+        self._entry_point_json = entry_point_json(entry_point)
 
-    def begin(self, request: Request, started: int, is_admitted: bool) -> Any:
-        marks = request.marks
+    def begin(self, request: Request, is_admitted: bool) -> Any:
+        started, marks = request.started, request.marks
         protocol = HTTP if request.upgrade is None and not marks & KIND else protocol_of(request)
         forwarded_for = b""
         if marks & MANAGED and is_admitted:
@@ -57,33 +64,44 @@ class AccessObserver(MetricsObserver):
             request.raw_path, request.query, request.authority, forwarded_for, number, second,
         )  # fmt: skip
 
-    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
-        started, request, forwarded_for = seen[0], seen[1], seen[8]
-        elapsed = perf_counter_ns() - started
+    def end(
+        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
+    ) -> None:
+        (
+            started, request, method, body, protocol, path, query, authority, forwarded_for, number, second,
+        ) = seen  # fmt: skip
+        size = 0 if exchange is None else exchange.sent_size
+        now = exchange.sent_at if exchange is not None and is_whole else 0.0
+        if now < started:
+            now = monotonic()
         if self._is_counting:
-            MetricsObserver.end(self, seen[:5], answer, response, size, is_whole)
-        usual, route, server = self._usual, request.route, request.server
+            if response is not None and is_whole and method == b"GET" and body is EMPTY and protocol is HTTP:
+                self.count_usual(now, request, answer, response.status, size)
+            else:
+                self.count(now, request, method, body, protocol, answer, response, size)
+        asked = _asked(answer, is_whole) if self._has_origins else 0.0
+        route, server, peer, version = request.route, request.server, request.peer, request.version
         if (
-            usual is not None
+            self._takes_usual
+            and asked >= 0.0
             and route is not None
             and server is not None
             and response is not None
             and route.is_logged
             and not forwarded_for
-            and is_plain(request)
+            and request.notes is None
+            and version in USUAL_VERSIONS
         ):
-            asked = -1
-            if not self._has_origins:
-                asked = 0
-            elif is_whole and answer is not None and answer.answered:
-                asked = answer.answered - answer.started
-            line = usual(seen, route, server, response.status, size, elapsed, asked) if asked >= 0 else b""
-            if line:
-                self._log.append(line)
-                return
-        if self._logs_unrouted if route is None else self._log.is_wanted(route):
-            record = self._record(seen, elapsed, response, size)
-            _note_origin(record, answer, is_whole, started + elapsed, size)
+            if not peer.json and peer.tls is not None and self._has_origins:
+                client_json(peer)  # asks the connection, which will be gone when the line is written
+            self._log.note((
+                peer, version, method, path, query, authority, number, started, second,
+                0 if body is EMPTY else received_of(body), route, server,
+                response.status, size, now - started, asked, self._entry_point_json,
+            ))  # fmt: skip
+        elif self._logs_unrouted if route is None else self._log.is_wanted(route):
+            record = self._record(seen, round((now - started) * NANOSECONDS), response, size)
+            _note_origin(record, answer, is_whole, now, size)
             self._log.record(record)
 
     def _record(self, seen: Seen, elapsed: int, response: Response | None, size: int) -> AccessRecord:
@@ -109,18 +127,23 @@ class AccessObserver(MetricsObserver):
         return record
 
 
+def _asked(answer: Answer | None, is_whole: bool) -> float:
+    """How long the server took; -1 if it takes more to tell."""
+    return answer.answered - answer.asked if is_whole and answer is not None and answer.answered else -1.0
+
+
 def _with_length(fields: list[Field], length: int | None) -> list[Field]:
     """The fields of a message with its Content-Length, which is kept apart from them."""
     return fields if length is None else [*fields, (b"Content-Length", b"%d" % length)]
 
 
-def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, now: int, size: int) -> None:
+def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, now: float, size: int) -> None:
     """What the server said; if it said nothing, what was said in its place (Traefik `pkg/middlewares/accesslog`)."""
     origin = record.request.origin
     if answer is not None and answer.answered:
-        started, answered, status = answer.started, answer.answered, record.downstream_status
+        asked, answered, status = answer.asked, answer.answered, record.downstream_status
     elif origin is not None:
-        started, answered, status = origin.started, origin.answered, origin.status
+        asked, answered, status = origin.asked, origin.answered, origin.status
         record.origin_headers = origin.headers and _with_length(origin.headers, origin.length)
         if answered:
             size = received_of(origin.body)  # what is between the server and the client may have packed it
@@ -129,4 +152,4 @@ def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, no
     record.origin_status = status or record.downstream_status
     record.origin_size = size
     # A body that was still coming went on its way as it came: the server was at work until the end.
-    record.origin_duration = max((answered if is_whole and answered else now) - started, 0)
+    record.origin_duration = round(max((answered if is_whole and answered else now) - asked, 0.0) * NANOSECONDS)

@@ -61,6 +61,7 @@ class Connection(asyncio.Protocol):
         "is_congested",
         "is_started",
         "peer",
+        "sent_at",
         "sent_size",
     )
 
@@ -87,6 +88,7 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         self.is_congested = False
         self.is_started = False
+        self.sent_at = 0.0
         self.sent_size = 0
         self.peer = peer
 
@@ -218,8 +220,9 @@ class Connection(asyncio.Protocol):
         self._keeps_alive = request.is_keep_alive and not listener.is_draining
         if listener.has_keep_alive_limits and self._keeps_alive:
             self._keeps_alive = listener.may_keep_alive(self._served, self._opened_at)
+        request.started = now = monotonic()
         if request.body is not self._decoder.body:
-            self.deadline = monotonic() + listener.write_timeout
+            self.deadline = now + listener.write_timeout
         if self.peer is not None:
             request.peer = self.peer
         request.exchange = self
@@ -251,7 +254,7 @@ class Connection(asyncio.Protocol):
         if not self._keeps_alive or not finish_body(self._decoder, request):
             self._close_gently()
             return
-        self.deadline = monotonic() + self._listener.idle_timeout
+        self.deadline = self.sent_at + self._listener.idle_timeout
         if request is not None and request.upgrade is not None:
             self._feed(self._decoder.resume_after_upgrade())
         if self._decoder.ready or self._error is not None or self._is_reading_paused:
@@ -319,6 +322,7 @@ class Connection(asyncio.Protocol):
         if self._is_chunked and first:
             first = encode_chunk(first)
         transport.write(encode_response_head(response, framing, connection, first))
+        self.sent_at = monotonic()
 
     def send_data(self, data: bytes) -> None:
         transport = self._transport
@@ -329,6 +333,7 @@ class Connection(asyncio.Protocol):
     def finish(self, response: Response) -> None:
         if self._is_chunked and self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_last_chunk(response.body.trailers))
+        self.sent_at = monotonic()
 
     def abort(self) -> None:
         self._is_closing = True

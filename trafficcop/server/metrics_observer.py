@@ -1,22 +1,19 @@
-"""What the pipeline counts of each request, for the metrics of its entry point and its router."""
+"""What the pipeline counts of each request, for the metrics of its entry point, its router and its server."""
 
 from __future__ import annotations
 
-from time import perf_counter_ns
+from time import monotonic
 from typing import Any
 
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body, received_of
-from trafficcop.http.headers import KIND
+from trafficcop.http.exchange import Exchange
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.meter import (
-    BUCKETS,
     CLIENT_GONE,
     GRPC,
     GRPC_WEB,
     HTTP,
-    SENT,
-    SUM,
     Meter,
     grpc_code,
     protocol_of,
@@ -25,61 +22,86 @@ from trafficcop.telemetry.meters import Meters
 
 
 class MetricsObserver:
-    """Counts requests with the Meter of their router, or with `unrouted` (if any) when there is none."""
+    """Counts requests with the Meter of their router, or with `unrouted` (if any) when there is none.
 
-    __slots__ = ("_meters", "_unrouted")
+    Of those with a body or with more than HTTP it keeps what they were before anybody changed them.
+    """
+
+    __slots__ = ("_meters", "_unrouted", "keeps_all")
 
     def __init__(self, meters: Meters | None, unrouted: Meter | None) -> None:
         self._meters = meters
         self._unrouted = unrouted
+        self.keeps_all = False
 
-    def begin(self, request: Request, started: int, is_admitted: bool) -> Any:
-        """What it was before anybody changed it, and what is spoken."""
-        is_plain = request.upgrade is None and not request.marks & KIND
-        return started, request, request.method, request.body, HTTP if is_plain else protocol_of(request)
+    def begin(self, request: Request, is_admitted: bool) -> Any:
+        return request, request.body, protocol_of(request)
 
-    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
-        started, request, method, body, protocol = seen
-        elapsed = perf_counter_ns() - started
-        route = request.route
-        meter = self._unrouted if route is None else route.meter
-        if meter is None:
+    def end(
+        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
+    ) -> None:
+        body: Body
+        if type(seen) is tuple:
+            request, body, protocol = seen
+        elif response is not None and exchange is not None and is_whole and seen.method == b"GET":
+            now = exchange.sent_at
+            if now < seen.started:
+                now = monotonic()
+            self.count_usual(now, seen, answer, response.status, exchange.sent_size)
             return
-        if (
-            response is not None
-            and method == b"GET"
-            and body is EMPTY
-            and protocol is HTTP
-            and request.notes is None
-            and request.peer.tls is None
-        ):
-            # The usual exchange, without a call more than it needs.
-            cell = meter.usual.get(response.status)
-            if cell is not None and elapsed <= meter.first_bound:
-                cell[SUM] += elapsed
-                cell[BUCKETS] += 1
-                cell[SENT] += size
-            else:
-                meter.count_usual(request, response.status, elapsed, size)
+        else:
+            request, body, protocol = seen, EMPTY, HTTP
+        self.count(monotonic(), request, request.method, body, protocol, answer, response, size_of(exchange))
+
+    def count_usual(self, now: float, request: Request, answer: Answer | None, status: int, size: int) -> None:
+        """A GET without a body over HTTP, and a whole answer."""
+        route, tls = request.route, request.peer.tls
+        if request.notes is not None:
+            self._count_retries(request)
+        if route is None:
+            if self._unrouted is not None:
+                self._unrouted.add(request, tls, status, now - request.started, size)
             return
-        self.count(meter, request, method, body, protocol, elapsed, response, size)
+        if route.meter is not None:
+            route.meter.add(request, tls, status, now - request.started, size)
+        if answer is not None and route.is_measured:
+            observed = answer.observed
+            if observed is not None and observed.meter is not None:
+                observed.meter.add(request, tls, status, now - answer.asked, size)
+
+    def _count_retries(self, request: Request) -> None:
+        """Of a request that is measured: other servers were tried for it."""
+        route, notes = request.route, request.notes
+        if notes is None or route is None or route.meter is None or self._meters is None:
+            return
+        if "RetryAttempts" in notes:
+            self._meters.count_retries(route.service, notes["RetryAttempts"])
 
     def count(
         self,
-        meter: Meter,
+        now: float,
         request: Request,
         method: bytes,
         body: Body,
         protocol: str,
-        elapsed: int,
+        answer: Answer | None,
         response: Response | None,
         size: int,
     ) -> None:
         """Any exchange."""
-        route, notes = request.route, request.notes
-        if notes is not None and route is not None and self._meters is not None and "RetryAttempts" in notes:
-            self._meters.count_retries(route.service, notes["RetryAttempts"])
+        route = request.route
+        if answer is not None and answer.observed is not None and response is not None:
+            answer.observed.count(request, response, now - answer.asked)
+        meter = self._unrouted if route is None else route.meter
+        if meter is None:
+            return
+        self._count_retries(request)
         code = CLIENT_GONE if response is None else response.status
         if protocol is GRPC or protocol is GRPC_WEB:
             code = grpc_code(response)
-        meter.count(request, method, protocol, code, elapsed, received_of(body), size)
+        meter.count(request, method, protocol, code, now - request.started, received_of(body), size)
+
+
+def size_of(exchange: Exchange | None) -> int:
+    """How much of the answer's body was sent."""
+    return 0 if exchange is None else exchange.sent_size

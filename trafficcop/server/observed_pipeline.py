@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine
 from functools import partial
-from time import perf_counter_ns
+from time import monotonic
 from typing import Any
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
+from trafficcop.http.body import EMPTY
 from trafficcop.http.exchange import Exchange
+from trafficcop.http.headers import KIND
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.http.watched import WatchedTunnel
 from trafficcop.server.admission import Admission
@@ -20,21 +22,25 @@ from trafficcop.server.pipeline import Pipeline, answer_to, send
 class ObservedPipeline(Pipeline):
     """Tells an observer of each request when it comes and when its exchange is over."""
 
-    __slots__ = ("_observer",)
+    __slots__ = ("_keeps_all", "_observer")
 
     def __init__(self, admission: Admission, handler: Handler, observer: Observer) -> None:
         super().__init__(admission, handler)
         self._observer = observer
+        self._keeps_all = observer.keeps_all
 
     def begin(self, exchange: Exchange, request: Request) -> Answer | Coroutine[Any, Any, None]:
-        started = perf_counter_ns()
+        if not request.started:
+            request.started = monotonic()
         try:
             response = self.admission.admit(request)
         except Exception as error:
             response = answer_to(error)
         if response is not None:
-            return self._serve_observed(exchange, self._observer.begin(request, started, False), Ready(response))
-        record = self._observer.begin(request, started, True)
+            return self._serve_observed(exchange, self._observer.begin(request, False), Ready(response))
+        record: Any = request
+        if self._keeps_all or request.body is not EMPTY or request.marks & KIND or request.upgrade is not None:
+            record = self._observer.begin(request, True)
         try:
             coming = self.handler(request)
         except Exception as error:
@@ -53,16 +59,16 @@ class ObservedPipeline(Pipeline):
         try:
             rest = send(exchange, response)
         except BaseException:
-            self._observer.end(answer.record, answer, response, exchange.sent_size, False)
+            self._observer.end(answer.record, answer, response, exchange, False)
             raise
         if rest is not None:
             return self._finish(exchange, answer.record, answer, response, rest)
-        self._observer.end(answer.record, answer, response, exchange.sent_size, True)
+        self._observer.end(answer.record, answer, response, exchange, True)
         return None
 
     def give_up(self, answer: Answer) -> None:
         answer.give_up()
-        self._observer.end(answer.record, answer, None, 0, False)
+        self._observer.end(answer.record, answer, None, None, False)
 
     async def _serve_observed(self, exchange: Exchange, record: Any, coming: Awaitable[Response]) -> None:
         try:
@@ -70,7 +76,7 @@ class ObservedPipeline(Pipeline):
         except Exception as error:
             response = answer_to(error)
         except BaseException:
-            self._observer.end(record, None, None, 0, False)
+            self._observer.end(record, None, None, None, False)
             raise
         rest = self._send(exchange, record, None, response)
         if rest is not None:
@@ -80,17 +86,17 @@ class ObservedPipeline(Pipeline):
         self, exchange: Exchange, record: Any, answer: Answer | None, response: Response
     ) -> Coroutine[Any, Any, None] | None:
         if response.tunnel is not None:  # the exchange is over when that is closed
-            over = partial(self._observer.end, record, answer, response, 0, True)
+            over = partial(self._observer.end, record, answer, response, None, True)
             response.tunnel = WatchedTunnel(response.tunnel, over)
             return send(exchange, response)
         try:
             rest = send(exchange, response)
         except BaseException:
-            self._observer.end(record, answer, response, exchange.sent_size, False)
+            self._observer.end(record, answer, response, exchange, False)
             raise
         if rest is not None:
             return self._finish(exchange, record, answer, response, rest)
-        self._observer.end(record, answer, response, exchange.sent_size, True)
+        self._observer.end(record, answer, response, exchange, True)
         return None
 
     async def _finish(
@@ -104,4 +110,4 @@ class ObservedPipeline(Pipeline):
         try:
             await rest
         finally:
-            self._observer.end(record, answer, response, exchange.sent_size, False)
+            self._observer.end(record, answer, response, exchange, False)

@@ -5,20 +5,30 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from trafficcop.http.answer import Answer
+from trafficcop.http.exchange import Exchange
 from trafficcop.http.messages import Request, Response
 
 
 class Observer(Protocol):
-    """Sees every request of an entry point twice, and keeps what it likes in between."""
+    """Sees every request of an entry point twice, and keeps what it likes in between.
 
-    def begin(self, request: Request, started: int, is_admitted: bool) -> Any:
-        """A request that came at `started` (nanoseconds of `perf_counter_ns`); what is returned is handed back below.
+    `keeps_all`: it wants to see each of them when it comes. If not, of one that has no body and speaks nothing but HTTP
+    the Request itself is kept for it.
+    """
+
+    keeps_all: bool
+
+    def begin(self, request: Request, is_admitted: bool) -> Any:
+        """A request that came when it says (`started`); what is returned, not None, is handed back below.
 
         It is as routers see it: its path clean, and nothing in it a stranger must not say, unless it was refused.
         """
 
-    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
+    def end(
+        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
+    ) -> None:
         """The exchange is over; without a response if the client has gone.
 
-        `answer`: what brought the response, if nobody stood in between. `is_whole`: it was all here when it was sent.
+        `answer`: what brought the response, if nobody stood in between: what it says of its server is to be counted,
+        too. `exchange` has what was sent, None if that was nothing. `is_whole`: it was all here when it was sent.
         """

@@ -12,9 +12,9 @@ from pathlib import Path
 from trafficcop.config.observability import AccessLog as AccessLogConfiguration
 from trafficcop.http.messages import Route
 from trafficcop.telemetry.access_filter import filter_of
-from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line, usual_line
+from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line, usual_lines
 from trafficcop.telemetry.access_record import AccessRecord
-from trafficcop.telemetry.access_usual import Usual
+from trafficcop.telemetry.access_usual import Finished
 from trafficcop.telemetry.log import fields, get_logger
 
 _log = get_logger(__name__)
@@ -23,6 +23,7 @@ FLUSH_SECONDS = 1.0
 # What one write to a pipe may hold without being mixed with what others write (POSIX PIPE_BUF on Linux).
 _PIPE_LIMIT = 4096
 _FILE_LIMIT = 1 << 20
+_LONGEST_ROW = 64  # lines that are written in a row: nothing else is done meanwhile
 
 Schedule = Callable[[float, Callable[[], None]], object]
 
@@ -36,23 +37,28 @@ class AccessLog:
     """
 
     __slots__ = (
-        "_descriptor", "_filter", "_format", "_format_name", "_is_failing", "_lines", "_modes", "_path", "_schedule",
-        "_size", "_write_limit", "has_internals", "lost", "needs_origins", "needs_request_headers",
-        "needs_response_headers", "needs_tls", "served", "stride",
+        "_descriptor", "_exchanges", "_filter", "_format", "_is_failing", "_is_scheduled", "_lines", "_path", "_row",
+        "_schedule", "_size", "_usual", "_write_limit", "has_internals", "lost", "needs_origins",
+        "needs_request_headers", "needs_response_headers", "needs_tls", "served", "stride", "takes_usual",
     )  # fmt: skip
 
     def __init__(
         self, config: AccessLogConfiguration, *, schedule: Schedule | None = None, stdout: int = STDOUT,
         place: int = 0, places: int = 1,
     ) -> None:  # fmt: skip
-        self._modes = modes = FieldModes(config.fields)
-        self._format_name = config.format
+        modes = FieldModes(config.fields)
         complain = _log.error if place == 0 else _log.debug  # once is enough for all that share the log
         self._format = _format_of(config.format, modes, complain)
         self._filter = filter_of(config.filters, complain)
+        self._usual = usual_lines(config.format, modes) if self._filter is None else None
+        self.takes_usual = self._usual is not None
         self._schedule = schedule
         self._lines: list[bytes] = []
         self._size = max(config.buffering_size, 0)
+        # Usual exchanges wait for each other in rows, as many to a row as go into the buffer without a rest.
+        self._exchanges: list[Finished] = []
+        self._row = self._size // -(-self._size // _LONGEST_ROW) if self._size else 1
+        self._is_scheduled = False
         self._path = config.file_path
         self._descriptor = open_file(self._path) if self._path else stdout
         self._write_limit = _FILE_LIMIT if _is_regular(self._descriptor) else _PIPE_LIMIT
@@ -71,10 +77,6 @@ class AccessLog:
         self.needs_tls = self.needs_origins = is_json
         self.needs_response_headers = is_json and modes.has_headers
 
-    def usual(self, entry_point: str) -> Usual | None:
-        """What writes the lines of usual exchanges, to be appended as they are; None if each must be looked at."""
-        return None if self._filter is not None else usual_line(self._format_name, self._modes, entry_point)
-
     def is_wanted(self, route: Route) -> bool:
         """Whether the requests of a router may be in the log at all."""
         return route.is_logged and (self.has_internals or not route.service.endswith("@internal"))
@@ -82,19 +84,45 @@ class AccessLog:
     def record(self, record: AccessRecord) -> None:
         """Log a finished exchange."""
         if self._filter is None or self._filter.is_kept(record):
-            self.append(self._format(record))
+            self._write_up()
+            self._lines.append(self._format(record))
+            self._settle()
 
-    def append(self, line: bytes) -> None:
-        """A line of a finished exchange."""
-        lines = self._lines
-        lines.append(line)
-        if len(lines) >= self._size:
+    def note(self, exchange: Finished) -> None:
+        """Log a finished exchange that is a usual one: only if `takes_usual`."""
+        exchanges = self._exchanges
+        exchanges.append(exchange)
+        if len(exchanges) >= self._row:
+            self._write_up()
+            self._settle()
+        elif not self._is_scheduled:
+            self._schedule_flush()
+
+    def _write_up(self) -> None:
+        """The lines of the exchanges that wait for theirs."""
+        if self._exchanges and self._usual is not None:
+            exchanges, self._exchanges = self._exchanges, []
+            self._lines += self._usual(exchanges)
+
+    def _settle(self) -> None:
+        """Write, now or in time."""
+        if len(self._lines) >= self._size:
             self.flush()
-        elif len(lines) == 1 and self._schedule is not None:
-            self._schedule(FLUSH_SECONDS, self.flush)
+        elif not self._is_scheduled:
+            self._schedule_flush()
+
+    def _schedule_flush(self) -> None:
+        if self._schedule is not None:
+            self._is_scheduled = True
+            self._schedule(FLUSH_SECONDS, self._on_time)
+
+    def _on_time(self) -> None:
+        self._is_scheduled = False
+        self.flush()
 
     def flush(self) -> None:
         """Write what is buffered, whole lines at a time."""
+        self._write_up()
         lines = self._lines
         if not lines:
             return

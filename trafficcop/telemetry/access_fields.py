@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import urlsplit
 
+from trafficcop.http.messages import Peer
 from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.access_text import (
     NANOSECONDS,
@@ -25,7 +26,11 @@ _PROTOCOLS = {b"1.0": b"HTTP/1.0", b"1.1": b"HTTP/1.1", b"2": b"HTTP/2.0", b"3":
 
 
 def protocol(record: AccessRecord) -> bytes:
-    version = record.request.version
+    return protocol_text(record.request.version)
+
+
+def protocol_text(version: bytes) -> bytes:
+    """`HTTP/1.1`."""
     return _PROTOCOLS.get(version) or b"HTTP/" + target_text(version)
 
 
@@ -108,17 +113,16 @@ def logged_at(record: AccessRecord) -> bytes:
     return b'"%b%b"' % iso_local((record.started + record.duration) // NANOSECONDS)
 
 
-def _client_addr(record: AccessRecord) -> bytes:
-    peer = record.request.peer
+def client_address(peer: Peer) -> bytes:
+    """Address and port of a client as JSON."""
     ip = peer.ip
     if not peer.port:
         return json_text(ip)
     return b'"[%b]:%d"' % (ip, peer.port) if b":" in ip else b'"%b:%d"' % (ip, peer.port)
 
 
-def _client_port(record: AccessRecord) -> bytes:
-    port = record.request.peer.port
-    return b'"%d"' % port if port else b'"-"'
+def client_port(peer: Peer) -> bytes:
+    return b'"%d"' % peer.port if peer.port else b'"-"'
 
 
 def _request_addr(record: AccessRecord) -> bytes:
@@ -182,9 +186,9 @@ def _https(record: AccessRecord) -> bytes:
 
 
 JSON_FIELDS: dict[str, Getter] = {
-    "ClientAddr": _client_addr,
+    "ClientAddr": lambda record: client_address(record.request.peer),
     "ClientHost": lambda record: json_text(client_host(record)),
-    "ClientPort": _client_port,
+    "ClientPort": lambda record: client_port(record.request.peer),
     "ClientUsername": lambda record: json_text(client_username(record)),
     "DownstreamContentSize": lambda record: b"%d" % record.downstream_size,
     "DownstreamStatus": lambda record: b"%d" % record.downstream_status,

@@ -32,7 +32,7 @@ from trafficcop.telemetry.access_text import (
     quoted_name,
     target_text,
 )
-from trafficcop.telemetry.access_usual import Usual, usual_common, usual_json
+from trafficcop.telemetry.access_usual import Lines, common_lines, json_lines
 
 _CLF_FIELDS = (
     "ClientHost", "ClientUsername", "StartUTC", "RequestMethod", "RequestPath", "RequestProtocol", "DownstreamStatus",
@@ -228,11 +228,11 @@ def json_line(modes: FieldModes) -> Format:
     return line
 
 
-def usual_line(format_: str, modes: FieldModes, entry_point: str) -> Usual | None:
-    """What writes the line of a usual exchange, if these fields are the usual ones."""
+def usual_lines(format_: str, modes: FieldModes) -> Lines | None:
+    """What writes the lines of usual exchanges, if these fields are the usual ones."""
     if format_ == "json":
-        return usual_json(entry_point) if modes.is_usual(JSON_FIELDS) else None
-    return usual_common(entry_point) if format_ != "genericCLF" and modes.is_usual(_CLF_FIELDS) else None
+        return json_lines if modes.is_usual(JSON_FIELDS) else None
+    return common_lines if format_ != "genericCLF" and modes.is_usual(_CLF_FIELDS) else None
 
 
 _CONSTANTS: Mapping[str, bytes] = {"level": b'"info"', "msg": b'""'}

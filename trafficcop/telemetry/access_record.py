@@ -7,11 +7,11 @@ from trafficcop.http.headers import Field
 from trafficcop.http.messages import Request
 from trafficcop.telemetry.clock import Second
 
-# What is kept of a request as it came in, for middlewares rewrite it: when (nanoseconds of `perf_counter_ns`), the
+# What is kept of a request as it came in, for middlewares rewrite it: when (`time.monotonic`), the
 # Request, its method, its body, what is spoken over HTTP; path, query and authority as routers saw them;
 # X-Forwarded-For when its sender is trusted; its number; the second of the day. A tuple, because there is one for
 # every request.
-Seen = tuple[int, Request, bytes, Body, str, bytes, bytes | None, bytes, bytes, int, Second]
+Seen = tuple[float, Request, bytes, Body, str, bytes, bytes | None, bytes, bytes, int, Second]
 
 
 class AccessRecord:
@@ -53,7 +53,7 @@ class AccessRecord:
 def record_of(seen: Seen, entry_point: str) -> AccessRecord:
     """The beginning of a record: what came in."""
     started, request, method, body, _, path, query, authority, forwarded_for, number, second = seen
-    record = AccessRecord(request, second.number * 10**9 + started - second.start, entry_point, number)
+    record = AccessRecord(request, second.number * 10**9 + second.into(started), entry_point, number)
     record.original_method = method
     record.original_target = path if query is None else b"%b?%b" % (path, query)
     record.original_authority = authority

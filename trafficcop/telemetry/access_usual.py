@@ -1,51 +1,69 @@
-"""The lines of the usual exchange with the usual fields, each written at one go.
+"""The lines of usual exchanges with the usual fields: kept as they end, and written at one go for many.
 
-A request without anything odd in it, that a router took and a server answered; whatever else happens is left to the
-general format, and a test holds the two against each other.
+A request about which nobody has anything to say, that a router took and a server answered; whatever else happens is
+left to the general format, and a test holds the two against each other. A line written in between two requests costs
+twice as much as one of a row: so they wait for one another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from trafficcop.http.body import EMPTY, received_of
-from trafficcop.http.messages import Request, Route, Target
-from trafficcop.telemetry.access_fields import address_of, split_authority
-from trafficcop.telemetry.access_record import Seen
+from trafficcop.http.messages import Peer, Route, Target
+from trafficcop.telemetry.access_fields import address_of, client_address, client_port, protocol_text, split_authority
 from trafficcop.telemetry.access_text import (
     JSON_SAFE,
+    NANOSECONDS,
     TARGET_SAFE,
+    bare_text,
     fraction,
     iso_local,
     json_name,
     json_text,
     quoted_name,
+    target_text,
 )
+from trafficcop.telemetry.clock import Second
 
-# The line of an exchange, b"" when it is not a usual one: what came in; the status, size and duration of the answer;
-# when the server was asked and for how long.
-Usual = Callable[[Seen, Route, Target, int, int, int, int], bytes]
+# What came in: the client, the version of HTTP, method, path, query and authority, its number, when
+# (`time.monotonic`) and the second of that, how much body. Where it went: router and server. What came of it: status
+# and size of the answer; how many seconds it took, and how many the server. And `entry_point_json` of where it came in.
+Finished = tuple[
+    Peer, bytes, bytes, bytes, bytes | None, bytes, int, float, Second, int,
+    Route, Target, int, int, float, float, bytes,
+]  # fmt: skip
+Lines = Callable[[list[Finished]], list[bytes]]
 
 _METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
-_MILLISECOND = 10**6
+USUAL_VERSIONS: Final = frozenset((b"1.0", b"1.1", b"2.0", b"3.0"))
+_PROTOCOLS = {version: protocol_text(version) for version in USUAL_VERSIONS}
 _MOST_AUTHORITIES = 1024
-_COMMON = b'%b - - [%b] "%b %b HTTP/1.1" %d %d "-" "-" %d %b %b %dms\n'
+_JSON_TARGET_SAFE = bytes(set(TARGET_SAFE) & set(JSON_SAFE))
+_COMMON = b'%b - - [%b] "%b %b %b" %d %d "-" "-" %d %b %b %dms\n'
 
 
-def usual_common(entry_point: str) -> Usual:
+def common_lines(exchanges: list[Finished]) -> list[bytes]:
     """The common format with all of its fields and no header fields."""
-
-    def line(seen: Seen, route: Route, server: Target, status: int, size: int, duration: int, asked: int) -> bytes:
-        _, request, method, _, _, path, query, _, _, number, second = seen
+    lines = []
+    for (
+        peer, version, method, path, query, _, number, _, second, _, route, server, status, size, duration, _, _,
+    ) in exchanges:  # fmt: skip
         target = path if query is None else b"%b?%b" % (path, query)
-        if method not in _METHODS or target.translate(None, TARGET_SAFE):
-            return b""
-        return _COMMON % (
-            request.peer.ip, second.clf, method, target, status, size, number,
-            route.clf or _route_clf(route), server.clf or _server_clf(server), duration // _MILLISECOND,
+        if target.translate(None, TARGET_SAFE):
+            target = target_text(target)
+        line = _COMMON % (
+            peer.clf or _client_clf(peer), second.clf, method if method in _METHODS else target_text(method) or b"-",
+            target, _PROTOCOLS[version], status, size, number,
+            route.clf or _route_clf(route), server.clf or _server_clf(server), duration * 1000,
         )  # fmt: skip
+        lines.append(line)
+    return lines
 
-    return line
+
+def _client_clf(peer: Peer) -> bytes:
+    peer.clf = bare_text(peer.ip) or b"-"
+    return peer.clf
 
 
 def _route_clf(route: Route) -> bytes:
@@ -62,55 +80,55 @@ _JSON = (
     b'{%b"DownstreamContentSize":%d,'
     b'"DownstreamStatus":%d,"Duration":%d,"OriginContentSize":%d,"OriginDuration":%d,"OriginStatus":%d,"Overhead":%d,'
     b'%b"RequestContentSize":%d,"RequestCount":%d,%b"RequestMethod":"%b","RequestPath":"%b",%b'
-    b'"RequestProtocol":"HTTP/1.1","RequestScheme":"http","RetryAttempts":0,"RouterName":%b,%b'
-    b'"StartLocal":"%b%b%b%b%b%b%b"}\n'
+    b'"RequestProtocol":"%b","RequestScheme":%b,"RetryAttempts":0,"RouterName":%b,%b'
+    b'"StartLocal":"%b%b%b%bZ",%b%b%b%b"}\n'
 )
 
 
-def usual_json(entry_point: str) -> Usual:
+def json_lines(exchanges: list[Finished]) -> list[bytes]:
     """The JSON format with all of its fields and no header fields."""
-    middle = b'Z","entryPointName":%b,"level":"info","msg":"","time":"' % json_name(entry_point)
-    authorities: dict[bytes, tuple[bytes, bytes, bytes]] = {}
-
-    def line(seen: Seen, route: Route, server: Target, status: int, size: int, duration: int, asked: int) -> bytes:
-        started, request, method, body, _, path, query, authority, _, number, second = seen
+    lines = []
+    for (
+        peer, version, method, path, query, authority, number, started, second, received, route, server,
+        status, size, duration, asked, entry_point,
+    ) in exchanges:  # fmt: skip
         target = path if query is None else b"%b?%b" % (path, query)
-        peer = request.peer
-        client = peer.json or _client(request)
-        if method not in _METHODS or not client or target.translate(None, JSON_SAFE):
-            return b""
-        known = authorities.get(authority)
-        if known is None:
-            if len(authorities) >= _MOST_AUTHORITIES:
-                authorities.clear()  # clients choose them
-            known = authorities[authority] = _authority(authority)
-        address, host, port = known
-        into = started - second.start
+        if target.translate(None, _JSON_TARGET_SAFE):
+            target = json_text(target_text(target))[1:-1]
+        address, host, port = _authorities.get(authority) or _authority(authority)
+        into = second.into(started)
         part = b".%09d" % into if into % 10 else fraction(into)
-        local, now = second.local, started + duration
-        logged = local if now < second.end else iso_local(second.number + (now - second.start) // 10**9)[0]
-        return _JSON % (
-            client, size, status, duration, size, asked, status, duration - asked,
-            address, 0 if body is EMPTY else received_of(body), number, host, method, target, port,
+        now = started + duration
+        total, origin = round(duration * NANOSECONDS), round(asked * NANOSECONDS)
+        line = _JSON % (
+            peer.json or client_json(peer), size, status, total, size, origin, status, total - origin,
+            address, received, number, host, method if method in _METHODS else json_text(method)[1:-1], target, port,
+            _PROTOCOLS[version], b'"https"' if peer.is_tls else b'"http"',
             route.json or _route_json(route), server.json or _server_json(server),
-            local, part, second.between, part, middle, logged, second.offset,
+            second.local, part, second.between, part, peer.tls_json, entry_point,
+            second.local if now < second.end else iso_local(second.number + int(now - second.start))[0],
+            second.offset,
         )  # fmt: skip
-
-    return line
-
-
-def is_plain(request: Request) -> bool:
-    """Over HTTP/1.1 without TLS, and nobody has anything to say about it."""
-    return request.notes is None and request.version == b"1.1" and not request.peer.is_tls
+        lines.append(line)
+    return lines
 
 
-def _client(request: Request) -> bytes:
-    """The four members that a client makes, the same for all requests of a connection; b"" for an odd one."""
-    peer = request.peer
-    if not peer.port or b":" in peer.ip:
-        return b""
-    peer.json = b'"ClientAddr":"%b:%d","ClientHost":"%b","ClientPort":"%d","ClientUsername":"-",' % (
-        peer.ip, peer.port, peer.ip, peer.port,
+def entry_point_json(entry_point: str) -> bytes:
+    """The members from the name of an entry point to the time of the line."""
+    return b'"entryPointName":%b,"level":"info","msg":"","time":"' % json_name(entry_point)
+
+
+def client_json(peer: Peer) -> bytes:
+    """The members that a client makes, the same for all requests of a connection: four, and those of TLS apart.
+
+    To be asked for while the connection is there.
+    """
+    tls = peer.tls
+    if tls is not None:
+        members = ((b"TLSCipher", tls.cipher), (b"TLSClientSubject", tls.client_subject), (b"TLSVersion", tls.version))
+        peer.tls_json = b"".join([b'"%b":%b,' % (key, json_name(value)) for key, value in members if value])
+    peer.json = b'"ClientAddr":%b,"ClientHost":%b,"ClientPort":%b,"ClientUsername":"-",' % (
+        client_address(peer), json_text(peer.ip), client_port(peer),
     )  # fmt: skip
     return peer.json
 
@@ -128,9 +146,16 @@ def _server_json(server: Target) -> bytes:
     return server.json
 
 
+_authorities: dict[bytes, tuple[bytes, bytes, bytes]] = {}
+
+
 def _authority(authority: bytes) -> tuple[bytes, bytes, bytes]:
     """The three members that a Host makes, each with its key and comma."""
     if not authority:
         return b"", b"", b""
+    if len(_authorities) >= _MOST_AUTHORITIES:
+        _authorities.clear()  # clients choose them
     host, port = split_authority(authority)
-    return b'"RequestAddr":%b,' % json_text(authority), b'"RequestHost":%b,' % host, b'"RequestPort":%b,' % port
+    found = b'"RequestAddr":%b,' % json_text(authority), b'"RequestHost":%b,' % host, b'"RequestPort":%b,' % port
+    _authorities[authority] = found
+    return found

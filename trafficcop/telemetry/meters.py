@@ -6,8 +6,8 @@ from array import array
 from collections.abc import Iterator
 
 from trafficcop.config.lazy import dataclass
-from trafficcop.http.meter import BUCKETS, SUM, Labels, Meter
-from trafficcop.telemetry.metrics import ENTRY_POINT, ROUTER, SERVICE, Counting
+from trafficcop.http.meter import BUCKETS, SUM, Cell, Labels, Meter
+from trafficcop.telemetry.metrics import ENTRY_POINT, NANOSECONDS, ROUTER, SERVICE, Counting
 
 Key = tuple[str, ...]
 # What is counted besides exchanges: its kind, whose it is, and the values of its labels.
@@ -45,10 +45,10 @@ class _Told:
 
     __slots__ = ("cell", "name", "sum")
 
-    def __init__(self, cell: list[int], name: CellName) -> None:
+    def __init__(self, cell: Cell, name: CellName) -> None:
         self.cell = cell
         self.name = name
-        self.sum = -1  # of the durations: it grows with every exchange
+        self.sum = -1.0  # of the durations: it grows with every exchange
 
 
 class Meters:
@@ -56,7 +56,7 @@ class Meters:
 
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
-        self._bounds = counting.nanoseconds
+        self._bounds = counting.bounds
         self._headers = tuple(name.lower().encode() for _, name in counting.headers)
         self._meters: dict[Key, Meter] = {}
         self._told: dict[Key, dict[Labels, _Told]] = {}
@@ -130,7 +130,8 @@ class Meters:
                 if known.sum != cell[SUM]:
                     known.sum = cell[SUM]
                     rows.append(known.name.number)
-                    rows.extend(cell)
+                    rows.append(round(cell[SUM] * NANOSECONDS))
+                    rows.extend(cell[SUM + 1 :])
             plain += self._changed_plain(meter)
             if key in self._retired:
                 gone.append(key)

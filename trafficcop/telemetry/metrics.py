@@ -28,11 +28,6 @@ class Counting:
     by_server: bool = False
     has_internals: bool = False
 
-    @property
-    def nanoseconds(self) -> tuple[int, ...]:
-        """The bounds as workers compare them."""
-        return tuple(round(bound * NANOSECONDS) for bound in self.bounds)
-
 
 def counting_of(metrics: Metrics | None) -> Counting | None:
     """None when nobody wants to know."""

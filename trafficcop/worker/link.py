@@ -9,10 +9,11 @@ from trafficcop.config.middlewares import EncodedCharacters
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import Deadlines
 from trafficcop.http.messages import Handler, Ready, Request, Route, text_response
+from trafficcop.http.observed import Observed
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import RouterPlan
 from trafficcop.proxy.names import Names
-from trafficcop.proxy.observed import Observed
+from trafficcop.proxy.observed import ObservedHandler
 from trafficcop.proxy.pools import Pools
 from trafficcop.router.http import ChildRouter, HTTPRouter, RouteEntry, route_of
 from trafficcop.router.round_trip import RoundTrip
@@ -117,7 +118,7 @@ class Linker:
     def _link_child(self, router: RouterPlan, parent: Route) -> RouteEntry:
         handler = self._link_router(router, route_of(router, parent) if router.children else None)
         meter = self._meters.child_router(router) if parent.is_measured else None
-        return RouteEntry(router, handler if meter is None else Observed(handler, meter))
+        return RouteEntry(router, handler if meter is None else ObservedHandler(handler, Observed(meter)))
 
     def _link_router(self, router: RouterPlan, route: Route | None) -> Handler:
         """`route`: its own, if it has children."""

@@ -13,13 +13,13 @@ from trafficcop.config.observability import AccessLog
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.messages import Handler, Ready, Request, Response, Target, text_response
+from trafficcop.http.observed import Observed
 from trafficcop.middleware import MIDDLEWARES, type_of
 from trafficcop.middleware.context import MiddlewareContext, check_fetchable
 from trafficcop.plan.messages import PlanPart
 from trafficcop.plan.model import MiddlewarePlan, ServicePlan
 from trafficcop.proxy.forward import Forward
 from trafficcop.proxy.forwarders import forwarder
-from trafficcop.proxy.observed import Logged, Observed
 from trafficcop.proxy.origin import Limits, Origin
 from trafficcop.proxy.pools import Pools
 from trafficcop.service.failover import Failover
@@ -197,22 +197,19 @@ class ServiceLinker:
     def _link_server(
         self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
     ) -> Handler:
-        handler = self._link_forward(service, options, server, limits)
-        meter = self._meters.service(service, server.url)
-        if meter is None and not self._has_origins:
-            return handler
-        if self._has_origins:
-            return Logged(handler, meter, has_headers=self._has_origin_headers)
-        return Observed(handler, meter)
-
-    def _link_forward(
-        self, service: str, options: LoadBalancerOptions, server: ServerOptions, limits: Limits
-    ) -> Handler:
         target = Target(service, server.url)
         parts = urlsplit(server.url)
         host = None if options.pass_host_header else parts.netloc.rpartition("@")[2].encode()
         prefix = parts.path.encode() if server.preserve_path else b""
-        return forwarder(self._pools, self._linked.pools, target, limits, host, prefix)
+        observed = self._observed(service, server.url)
+        return forwarder(self._pools, self._linked.pools, target, limits, host, prefix, observed)
+
+    def _observed(self, service: str, url: str) -> Observed | None:
+        """How the exchanges of a server are looked at, if anybody wants to know."""
+        meter = self._meters.service(service, url)
+        if meter is None and not self._has_origins:
+            return None
+        return Observed(meter, has_origins=self._has_origins, has_headers=self._has_origin_headers)
 
     def _link_control(self, path: str) -> Handler:
         """The API and its kin live in the control process: forward to its Unix socket."""

@@ -1,0 +1,124 @@
+"""How the exchanges with one server are looked at.
+
+The access log wants to know when a server was asked, and what it answered before any middleware touched that; the
+metrics count each attempt. Where the pipeline follows a server's Answer itself, as it mostly does, nobody needs to be
+told of that: what the Answer says is counted in the end, together with all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from time import monotonic
+
+from trafficcop.errors import ProxyError
+from trafficcop.http.answer import Answer
+from trafficcop.http.body import Bytes, received_of
+from trafficcop.http.h1_encode import reason_of
+from trafficcop.http.headers import KIND
+from trafficcop.http.messages import Origin, Request, Response, told_length
+from trafficcop.http.meter import CLIENT_GONE, GRPC, GRPC_WEB, Meter, grpc_code, protocol_of
+from trafficcop.http.watched import watch
+
+
+class Observed:
+    """A server whose exchanges are counted by `meter`, and noted for an access log that `has_origins`.
+
+    `has_headers`: that log shows fields of servers' answers.
+    """
+
+    __slots__ = ("has_headers", "has_origins", "meter")
+
+    def __init__(self, meter: Meter | None, *, has_origins: bool = False, has_headers: bool = False) -> None:
+        self.meter = meter
+        self.has_origins = has_origins
+        self.has_headers = has_headers
+
+    def on_settled(self, answer: Answer) -> None:
+        """An Answer of the server that carries this is settled; the pipeline follows it if there is a `record`."""
+        request, response = answer.request, answer.response
+        if request is None:
+            return
+        is_followed = answer.record is not None and response is not None
+        if self.has_origins:
+            now = monotonic()
+            if is_followed and not self.has_headers:
+                answer.answered = now
+            else:
+                self._note(request, answer.asked, response, now)
+        if not is_followed:
+            answer.observed = None
+            self.settle(request, answer.asked, response, answer.error)
+
+    async def awaited(self, coming: Awaitable[Response], request: Request, asked: float) -> Response:
+        """The response of the server, noted and counted."""
+        if self.has_origins:
+            request.origin = Origin(asked)
+        try:
+            response = await coming
+        except BaseException as error:
+            self.settle(request, asked, None, error)
+            raise
+        if self.has_origins:
+            self._note(request, asked, response, monotonic())  # first, for the meter may wrap the body
+        self.settle(request, asked, response, None)
+        return response
+
+    def settle(self, request: Request, asked: float, response: Response | None, error: BaseException | None) -> None:
+        """Count an exchange, when its last byte has passed."""
+        meter, route = self.meter, request.route
+        if meter is None or (route is not None and not route.is_measured):
+            return
+        if response is None:
+            code = error.status if isinstance(error, ProxyError) else CLIENT_GONE
+            # Traefik's forwarder answers this itself; here it is said further out, if no other server is tried.
+            size = len(reason_of(code))
+            received = received_of(request.body)
+            meter.count(request, request.method, protocol_of(request), code, monotonic() - asked, received, size)
+        elif is_plain(request) and isinstance(response.body, Bytes):
+            meter.count_answer(request, response, monotonic() - asked)
+        else:
+            watch(response, _End(self, request, response, asked).count)
+
+    def count(self, request: Request, response: Response, elapsed: float) -> None:
+        """An exchange whose last byte has passed."""
+        meter, route = self.meter, request.route
+        if meter is None or (route is not None and not route.is_measured):
+            return
+        if is_plain(request):
+            meter.count_answer(request, response, elapsed)
+            return
+        protocol = protocol_of(request)
+        code = grpc_code(response) if protocol in (GRPC, GRPC_WEB) else response.status
+        received = received_of(request.body)
+        meter.count(request, request.method, protocol, code, elapsed, received, received_of(response.body))
+
+    def _note(self, request: Request, asked: float, response: Response | None, now: float) -> None:
+        request.origin = origin = Origin(asked)
+        if response is not None:
+            origin.answered = now
+            origin.status = response.status
+            if request.method != b"HEAD":
+                origin.body = response.body
+            if self.has_headers:
+                origin.headers = response.headers.fields.copy()
+                origin.length = told_length(request.method, response)
+
+
+def is_plain(request: Request) -> bool:
+    """Whether nothing but HTTP is spoken."""
+    return not request.marks & KIND and request.upgrade is None
+
+
+class _End:
+    """What is still to be counted of an answer that is on its way."""
+
+    __slots__ = ("_asked", "_observed", "_request", "_response")
+
+    def __init__(self, observed: Observed, request: Request, response: Response, asked: float) -> None:
+        self._observed = observed
+        self._request = request
+        self._response = response
+        self._asked = asked
+
+    def count(self) -> None:
+        self._observed.count(self._request, self._response, monotonic() - self._asked)
