@@ -51,10 +51,13 @@ COMMON = '192.0.2.1 - - [14/Nov/2023:22:13:20 +0000] "GET /a?b=1 HTTP/1.1" 200 7
 
 
 def finished(record: AccessRecord) -> Finished:
-    """What the observer would have kept of it."""
+    """What the observer would have kept of it; the record has its times as exactly as they are kept there."""
     request, started = record.request, 5.25
     into, number = record.started % 10**9, record.started // 10**9
     second = Second(started - into / 1e9, number)
+    duration, asked = record.duration / 1e9, record.origin_duration / 1e9
+    record.started = number * 10**9 + second.into(started)
+    record.duration, record.origin_duration = int(duration * 1e9), int(asked * 1e9)
     path, mark, query = record.original_target.partition(b"?")
     assert request.route is not None
     assert request.server is not None
@@ -63,6 +66,6 @@ def finished(record: AccessRecord) -> Finished:
     return (
         request.peer, request.version, record.original_method, path, query if mark else None,
         record.original_authority, record.request_count, started, second, record.request_size,
-        request.route, request.server, record.downstream_status, record.downstream_size, record.duration / 1e9,
-        record.origin_duration / 1e9, entry_point_json(record.entry_point),
+        request.route, request.server, record.downstream_status, record.downstream_size,
+        duration, asked, entry_point_json(record.entry_point),
     )  # fmt: skip

@@ -34,18 +34,13 @@ class Observed:
         self.has_headers = has_headers
 
     def on_settled(self, answer: Answer) -> None:
-        """An Answer of the server that carries this is settled; the pipeline follows it if there is a `record`."""
+        """An Answer of the server that carries this is settled, and there is more to do than to see when it was."""
         request, response = answer.request, answer.response
         if request is None:
             return
-        is_followed = answer.record is not None and response is not None
         if self.has_origins:
-            now = monotonic()
-            if is_followed and not self.has_headers:
-                answer.answered = now
-            else:
-                self._note(request, answer.asked, response, now)
-        if not is_followed:
+            self._note(request, answer.asked, response, monotonic())
+        if answer.record is None or response is None:  # the pipeline does not follow it, or nothing came
             answer.observed = None
             self.settle(request, answer.asked, response, answer.error)
 

@@ -100,7 +100,7 @@ class AccessObserver(MetricsObserver):
                 response.status, size, now - started, asked, self._entry_point_json,
             ))  # fmt: skip
         elif self._logs_unrouted if route is None else self._log.is_wanted(route):
-            record = self._record(seen, round((now - started) * NANOSECONDS), response, size)
+            record = self._record(seen, int((now - started) * NANOSECONDS), response, size)
             _note_origin(record, answer, is_whole, now, size)
             self._log.record(record)
 
@@ -152,4 +152,4 @@ def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, no
     record.origin_status = status or record.downstream_status
     record.origin_size = size
     # A body that was still coming went on its way as it came: the server was at work until the end.
-    record.origin_duration = round(max((answered if is_whole and answered else now) - asked, 0.0) * NANOSECONDS)
+    record.origin_duration = int(max((answered if is_whole and answered else now) - asked, 0.0) * NANOSECONDS)

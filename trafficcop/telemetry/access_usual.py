@@ -40,7 +40,9 @@ USUAL_VERSIONS: Final = frozenset((b"1.0", b"1.1", b"2.0", b"3.0"))
 _PROTOCOLS = {version: protocol_text(version) for version in USUAL_VERSIONS}
 _MOST_AUTHORITIES = 1024
 _JSON_TARGET_SAFE = bytes(set(TARGET_SAFE) & set(JSON_SAFE))
-_COMMON = b'%b - - [%b] "%b %b %b" %d %d "-" "-" %d %b %b %dms\n'
+_COMMON = b'%b - - [%b] "%b %b %b" %b %b "-" "-" %d %b %b %dms\n'
+# Numbers that come again and again; to write one takes as long as to copy ten texts.
+_NUMBERS = [b"%d" % number for number in range(1024)]
 
 
 def common_lines(exchanges: list[Finished]) -> list[bytes]:
@@ -54,7 +56,7 @@ def common_lines(exchanges: list[Finished]) -> list[bytes]:
             target = target_text(target)
         line = _COMMON % (
             peer.clf or _client_clf(peer), second.clf, method if method in _METHODS else target_text(method) or b"-",
-            target, _PROTOCOLS[version], status, size, number,
+            target, _PROTOCOLS[version], _NUMBERS[status], _NUMBERS[size] if size < 1024 else b"%d" % size, number,
             route.clf or _route_clf(route), server.clf or _server_clf(server), duration * 1000,
         )  # fmt: skip
         lines.append(line)
@@ -77,9 +79,9 @@ def _server_clf(server: Target) -> bytes:
 
 
 _JSON = (
-    b'{%b"DownstreamContentSize":%d,'
-    b'"DownstreamStatus":%d,"Duration":%d,"OriginContentSize":%d,"OriginDuration":%d,"OriginStatus":%d,"Overhead":%d,'
-    b'%b"RequestContentSize":%d,"RequestCount":%d,%b"RequestMethod":"%b","RequestPath":"%b",%b'
+    b'{%b"DownstreamContentSize":%b,'
+    b'"DownstreamStatus":%b,"Duration":%d,"OriginContentSize":%b,"OriginDuration":%d,"OriginStatus":%b,"Overhead":%d,'
+    b'%b"RequestContentSize":%b,"RequestCount":%d,%b"RequestMethod":"%b","RequestPath":"%b",%b'
     b'"RequestProtocol":"%b","RequestScheme":%b,"RetryAttempts":0,"RouterName":%b,%b'
     b'"StartLocal":"%b%b%b%bZ",%b%b%b%b"}\n'
 )
@@ -96,13 +98,15 @@ def json_lines(exchanges: list[Finished]) -> list[bytes]:
         if target.translate(None, _JSON_TARGET_SAFE):
             target = json_text(target_text(target))[1:-1]
         address, host, port = _authorities.get(authority) or _authority(authority)
-        into = second.into(started)
+        into = int((started - second.start) * NANOSECONDS)
         part = b".%09d" % into if into % 10 else fraction(into)
         now = started + duration
-        total, origin = round(duration * NANOSECONDS), round(asked * NANOSECONDS)
+        total, origin = int(duration * NANOSECONDS), int(asked * NANOSECONDS)
+        code, length = _NUMBERS[status], _NUMBERS[size] if size < 1024 else b"%d" % size
         line = _JSON % (
-            peer.json or client_json(peer), size, status, total, size, origin, status, total - origin,
-            address, received, number, host, method if method in _METHODS else json_text(method)[1:-1], target, port,
+            peer.json or client_json(peer), length, code, total, length, origin, code, total - origin,
+            address, b"%d" % received if received else b"0", number, host,
+            method if method in _METHODS else json_text(method)[1:-1], target, port,
             _PROTOCOLS[version], b'"https"' if peer.is_tls else b'"http"',
             route.json or _route_json(route), server.json or _server_json(server),
             second.local, part, second.between, part, peer.tls_json, entry_point,

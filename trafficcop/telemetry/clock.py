@@ -23,7 +23,7 @@ class Second:
 
     def into(self, moment: float) -> int:
         """How many nanoseconds of it have passed at a moment of this second."""
-        return min(max(round((moment - self.start) * NANOSECONDS), 0), NANOSECONDS - 1)
+        return int((moment - self.start) * NANOSECONDS)
 
 
 class Clock:
