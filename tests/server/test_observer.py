@@ -50,9 +50,7 @@ async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dic
         response.headers.remove(b"server")
     except ProxyError:
         response = bare_response(502, b"Bad Gateway")
-    sink = Sink()
-    sink.sent_size = 9
-    observer.end(seen, None, response, sink, True)
+    observer.end(seen, None, response, 9, True)
     log.close()
     return read(path)
 
@@ -63,7 +61,6 @@ class Sink:
     is_congested = False
     is_started = False
     sent_size = 0
-    sent_at = 0.0
 
     def send_informational(self, status: int, headers: Headers) -> None:
         pass
@@ -190,7 +187,7 @@ class Tracer:
         request.headers.set(b"traceparent", b"00-%032x-01" % len(self.spans))
         return request.raw_path
 
-    def end(self, seen: bytes, answer: object, response: Response | None, exchange: object, is_whole: bool) -> None:
+    def end(self, seen: bytes, answer: object, response: Response | None, size: int, is_whole: bool) -> None:
         self.spans.append((seen, 0 if response is None else response.status))
 
 

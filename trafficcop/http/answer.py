@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Coroutine, Generator
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trafficcop.errors import Kind, ProxyError
@@ -101,11 +100,8 @@ class Answer(Wakeup):
             self._watcher = None
             watcher.on_settled(self)
         observed = self.observed
-        if observed is not None:
-            if self.record is None or self.response is None or observed.has_headers:
-                observed.on_settled(self)
-            elif observed.has_origins:
-                self.answered = monotonic()
+        if observed is not None and (self.record is None or self.response is None or observed.has_headers):
+            observed.on_settled(self)
         follower, self._follower = self._follower, None
         if follower is not None:
             self._is_set = True

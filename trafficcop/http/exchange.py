@@ -14,7 +14,6 @@ class Exchange(Protocol):
     is_congested: bool  # the client reads more slowly than we write
     is_started: bool  # a final head has been sent: no other answer is possible
     sent_size: int  # bytes of the answer's body so far
-    sent_at: float  # when the head or the end of an answer went out last (`time.monotonic`); 0 where nobody keeps it
 
     def send_informational(self, status: int, headers: Headers) -> None:
         """A 1xx answer, relayed at once (RFC 9110 §15.2)."""

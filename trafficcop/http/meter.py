@@ -32,7 +32,7 @@ HTTP, WEBSOCKET, SSE, GRPC, GRPC_WEB = "http", "websocket", "sse", "grpc", "grpc
 # RFC 9110 has none for a client that went away; nginx and Traefik write this.
 CLIENT_GONE: Final = 499
 
-_WITHOUT_BODY: Final = frozenset((204, 304))
+WITHOUT_BODY: Final = frozenset((204, 304))  # whatever they come with (RFC 9110 §6.4.1)
 
 Labels = tuple[bytes, str, int]  # method, protocol, code
 Cell = list[Any]
@@ -101,7 +101,7 @@ class Meter:
     def count_answer(self, request: Request, response: Response, elapsed: float) -> None:
         """A server has answered over plain HTTP, and all of it is here."""
         status = response.status
-        size = 0 if request.method == b"HEAD" or status in _WITHOUT_BODY else received_of(response.body)
+        size = 0 if request.method == b"HEAD" or status in WITHOUT_BODY else received_of(response.body)
         self.count(request, request.method, HTTP, status, elapsed, received_of(request.body), size)
 
     def _cell(self, method: bytes, protocol: str, code: int) -> Cell:

@@ -12,11 +12,11 @@ from trafficcop.http.messages import Response, Tunnel
 class WatchedBody(Body):
     """A body that tells once when it ends: before its last byte is read, for whoever has that may ask again at once."""
 
-    __slots__ = ("_on_end", "inner")
+    __slots__ = ("_body", "_on_end")
 
     def __init__(self, body: Body, on_end: Callable[[], None]) -> None:
         super().__init__(body.length)
-        self.inner: Body = body
+        self._body = self.inner = body
         self._on_end: Callable[[], None] | None = on_end
 
     def _end(self) -> None:
@@ -26,26 +26,26 @@ class WatchedBody(Body):
 
     @property
     def is_ended(self) -> bool:
-        return self.inner.is_ended
+        return self._body.is_ended
 
     def take(self) -> bytes | None:
-        data = self.inner.take()
+        data = self._body.take()
         if data is not None:
-            self.trailers = self.inner.trailers
+            self.trailers = self._body.trailers
             self._end()
         return data
 
     def take_available(self) -> bytes:
-        data = self.inner.take_available()
-        if self.inner.is_ended:
+        data = self._body.take_available()
+        if self._body.is_ended:
             self._end()
         return data
 
     def hold(self) -> None:
-        self.inner.hold()
+        self._body.hold()
 
     async def read(self) -> bytes:
-        body = self.inner
+        body = self._body
         try:
             data = await body.read()
         except BaseException:
@@ -58,7 +58,7 @@ class WatchedBody(Body):
         return data
 
     def close(self) -> None:
-        self.inner.close()
+        self._body.close()
         self._end()
 
 

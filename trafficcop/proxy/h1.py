@@ -99,12 +99,13 @@ class ServerConnection(asyncio.Protocol):
         """The head of the answer is here."""
         self._answer = None
         self.deadline = NEVER  # responseHeaderTimeout has been kept
+        answer.answered = now = monotonic()
         if response.status == 101 and not self._switch(response):
             self.abort()
             answer.fail(ProxyError(Kind.BAD_RESPONSE, "the server switches protocols unasked"))
             return
         if self._decoder.is_complete:
-            self._release()
+            self._release(now)
         answer.succeed(response)
 
     def _switch(self, response: Response) -> bool:
@@ -175,7 +176,7 @@ class ServerConnection(asyncio.Protocol):
             self._fail(ProxyError(Kind.CLIENT_GONE, repr(error)))
             self.abort()
         elif self._decoder.is_complete:
-            self._release()
+            self._release(monotonic())
         elif self._decoder.response is None and self._pool.limits.response_header_timeout:
             # responseHeaderTimeout begins when the whole request has been sent.
             self.deadline = monotonic() + self._pool.limits.response_header_timeout
@@ -202,7 +203,7 @@ class ServerConnection(asyncio.Protocol):
         answer = self._answer
         if answer is None:
             if decoder.is_complete:
-                self._release()
+                self._release(monotonic())
         elif decoder.response is not None:
             self._settle(answer, decoder.response)
 
@@ -252,7 +253,7 @@ class ServerConnection(asyncio.Protocol):
 
     # === ends ===
 
-    def _release(self) -> None:
+    def _release(self, now: float) -> None:
         """The answer is complete: back to the pool, or closed if either side wants that."""
         self.served += 1
         if self._pump is not None or self._held_body is not None or not self._decoder.is_reusable:
@@ -261,7 +262,7 @@ class ServerConnection(asyncio.Protocol):
                 self.abort()
             return
         self._request = None  # with the client's connection behind it: we may be idle for long
-        self._pool.release(self)
+        self._pool.release(self, now)
 
     def _stop_pump(self, error: ProxyError) -> None:
         self._held_body = None

@@ -207,6 +207,8 @@ class ClientStream(Stream):
         self.deadline = NEVER
         answer, self._answer = self._answer, None
         if answer is not None:
+            if answer.observed is not None:
+                answer.answered = monotonic()
             answer.succeed(response)
 
     # === ends ===

@@ -120,8 +120,8 @@ class Pool:
         self.open.add(connection)
         self._deadlines.members.add(connection)
 
-    def release(self, connection: ServerConnection) -> None:
-        """The connection's answer is complete and it may serve again."""
+    def release(self, connection: ServerConnection, now: float = 0.0) -> None:
+        """The connection's answer is complete and it may serve again. `now`: the time, if somebody knows it."""
         if self._waiting and not connection.is_leaving:
             seat = self._waiting.popleft()
             seat.connection = connection
@@ -131,7 +131,7 @@ class Pool:
             connection.abort()
             return
         timeout = self.limits.idle_timeout
-        connection.deadline = monotonic() + timeout if timeout else NEVER
+        connection.deadline = (now or monotonic()) + timeout if timeout else NEVER
         self._idle.append(connection)
 
     def forget(self, connection: ServerConnection) -> None:

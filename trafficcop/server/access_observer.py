@@ -7,10 +7,9 @@ from typing import Any
 
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, received_of
-from trafficcop.http.exchange import Exchange
 from trafficcop.http.headers import KIND, MANAGED, Field
 from trafficcop.http.messages import Request, Response, told_length
-from trafficcop.http.meter import HTTP, Meter, protocol_of
+from trafficcop.http.meter import HTTP, WITHOUT_BODY, Meter, protocol_of
 from trafficcop.server.metrics_observer import MetricsObserver
 from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.access_record import AccessRecord, Seen, record_of
@@ -64,19 +63,16 @@ class AccessObserver(MetricsObserver):
             request.raw_path, request.query, request.authority, forwarded_for, number, second,
         )  # fmt: skip
 
-    def end(
-        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
-    ) -> None:
+    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
         (
             started, request, method, body, protocol, path, query, authority, forwarded_for, number, second,
         ) = seen  # fmt: skip
-        size = 0 if exchange is None else exchange.sent_size
-        now = exchange.sent_at if exchange is not None and is_whole else 0.0
-        if now < started:
-            now = monotonic()
+        now = monotonic()
+        if size and is_whole and (method == b"HEAD" or (response is not None and response.status in WITHOUT_BODY)):
+            size = 0
         if self._is_counting:
             if response is not None and is_whole and method == b"GET" and body is EMPTY and protocol is HTTP:
-                self.count_usual(now, request, answer, response.status, size)
+                self.count_usual(now, request, answer, response, size)
             else:
                 self.count(now, request, method, body, protocol, answer, response, size)
         asked = _asked(answer, is_whole) if self._has_origins else 0.0

@@ -61,7 +61,6 @@ class Connection(asyncio.Protocol):
         "is_congested",
         "is_started",
         "peer",
-        "sent_at",
         "sent_size",
     )
 
@@ -88,7 +87,6 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         self.is_congested = False
         self.is_started = False
-        self.sent_at = 0.0
         self.sent_size = 0
         self.peer = peer
 
@@ -254,7 +252,7 @@ class Connection(asyncio.Protocol):
         if not self._keeps_alive or not finish_body(self._decoder, request):
             self._close_gently()
             return
-        self.deadline = self.sent_at + self._listener.idle_timeout
+        self.deadline = monotonic() + self._listener.idle_timeout
         if request is not None and request.upgrade is not None:
             self._feed(self._decoder.resume_after_upgrade())
         if self._decoder.ready or self._error is not None or self._is_reading_paused:
@@ -322,7 +320,6 @@ class Connection(asyncio.Protocol):
         if self._is_chunked and first:
             first = encode_chunk(first)
         transport.write(encode_response_head(response, framing, connection, first))
-        self.sent_at = monotonic()
 
     def send_data(self, data: bytes) -> None:
         transport = self._transport
@@ -333,7 +330,6 @@ class Connection(asyncio.Protocol):
     def finish(self, response: Response) -> None:
         if self._is_chunked and self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_last_chunk(response.body.trailers))
-        self.sent_at = monotonic()
 
     def abort(self) -> None:
         self._is_closing = True

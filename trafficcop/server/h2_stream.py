@@ -47,7 +47,6 @@ class ServerStream(Stream):
     _is_tunneling: bool = False  # or asking for it
     is_started: bool = False
     sent_size: int = 0
-    sent_at: float = 0.0
 
     def __init__(self, connection: H2Connection) -> None:
         super().__init__(connection.session)

@@ -7,13 +7,13 @@ from typing import Any
 
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY, Body, received_of
-from trafficcop.http.exchange import Exchange
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.meter import (
     CLIENT_GONE,
     GRPC,
     GRPC_WEB,
     HTTP,
+    WITHOUT_BODY,
     Meter,
     grpc_code,
     protocol_of,
@@ -37,37 +37,32 @@ class MetricsObserver:
     def begin(self, request: Request, is_admitted: bool) -> Any:
         return request, request.body, protocol_of(request)
 
-    def end(
-        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
-    ) -> None:
+    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
         body: Body
+        now = answer.answered if is_whole and answer is not None else 0.0
         if type(seen) is tuple:
             request, body, protocol = seen
-        elif response is not None and exchange is not None and is_whole and seen.method == b"GET":
-            now = exchange.sent_at
-            if now < seen.started:
-                now = monotonic()
-            self.count_usual(now, seen, answer, response.status, exchange.sent_size)
+        elif response is not None and is_whole and seen.method == b"GET":
+            self.count_usual(now or monotonic(), seen, answer, response, size)
             return
         else:
             request, body, protocol = seen, EMPTY, HTTP
-        self.count(monotonic(), request, request.method, body, protocol, answer, response, size_of(exchange))
+        self.count(now or monotonic(), request, request.method, body, protocol, answer, response, size)
 
-    def count_usual(self, now: float, request: Request, answer: Answer | None, status: int, size: int) -> None:
+    def count_usual(self, now: float, request: Request, answer: Answer | None, response: Response, size: int) -> None:
         """A GET without a body over HTTP, and a whole answer."""
-        route, tls = request.route, request.peer.tls
+        route, tls, status = request.route, request.peer.tls, response.status
+        if status == 204 or status == 304:
+            size = 0
         if request.notes is not None:
             self._count_retries(request)
-        if route is None:
-            if self._unrouted is not None:
-                self._unrouted.add(request, tls, status, now - request.started, size)
-            return
-        if route.meter is not None:
-            route.meter.add(request, tls, status, now - request.started, size)
-        if answer is not None and route.is_measured:
-            observed = answer.observed
-            if observed is not None and observed.meter is not None:
-                observed.meter.add(request, tls, status, now - answer.asked, size)
+        meter = self._unrouted if route is None else route.meter
+        if meter is not None:
+            meter.add(request, tls, status, now - request.started, size)
+        if answer is not None and answer.observed is not None and route is not None and route.is_measured:
+            meter = answer.observed.meter
+            if meter is not None:
+                meter.add(request, tls, status, now - answer.asked, size)
 
     def _count_retries(self, request: Request) -> None:
         """Of a request that is measured: other servers were tried for it."""
@@ -97,11 +92,8 @@ class MetricsObserver:
             return
         self._count_retries(request)
         code = CLIENT_GONE if response is None else response.status
+        if method == b"HEAD" or code in WITHOUT_BODY:
+            size = 0
         if protocol is GRPC or protocol is GRPC_WEB:
             code = grpc_code(response)
         meter.count(request, method, protocol, code, now - request.started, received_of(body), size)
-
-
-def size_of(exchange: Exchange | None) -> int:
-    """How much of the answer's body was sent."""
-    return 0 if exchange is None else exchange.sent_size

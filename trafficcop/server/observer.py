@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from trafficcop.http.answer import Answer
-from trafficcop.http.exchange import Exchange
 from trafficcop.http.messages import Request, Response
 
 
@@ -24,11 +23,9 @@ class Observer(Protocol):
         It is as routers see it: its path clean, and nothing in it a stranger must not say, unless it was refused.
         """
 
-    def end(
-        self, seen: Any, answer: Answer | None, response: Response | None, exchange: Exchange | None, is_whole: bool
-    ) -> None:
+    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
         """The exchange is over; without a response if the client has gone.
 
         `answer`: what brought the response, if nobody stood in between: what it says of its server is to be counted,
-        too. `exchange` has what was sent, None if that was nothing. `is_whole`: it was all here when it was sent.
+        too. `size`: of the body as it was sent. `is_whole`: all of it was here at once, and goes out after this.
         """

@@ -91,10 +91,10 @@ def send(exchange: Exchange, response: Response) -> Coroutine[Any, Any, None] | 
     if whole is not None and body.trailers is None:
         exchange.send_head(response, whole, True)
         return None
-    return _stream(exchange, response, whole)
+    return stream(exchange, response, whole)
 
 
-async def _stream(exchange: Exchange, response: Response, whole: bytes | None) -> None:
+async def stream(exchange: Exchange, response: Response, whole: bytes | None) -> None:
     """A body that is not all here (or is, as `whole`, and has trailers): each piece goes out as it comes, no faster
     than the client reads."""
     body = response.body
