@@ -56,7 +56,9 @@ def added(bench: Bench, job: Job, variants: Sequence[Peer]) -> dict[str, Row]:
     rows: dict[str, list[Row]] = {peer.name: [] for peer in variants}
     for number in range(bench.rounds):
         sys.stderr.write(f"  round {number + 1} of {bench.rounds}: {', '.join(rows)}\n")
-        costs = _round(bench, job, variants)
+        # Nobody is always the one after the longest pause.
+        first = number % len(variants)
+        costs = _round(bench, job, [*variants[first:], *variants[:first]])
         for name, cost in costs.items():
             rows[name].append({"cpu_us": cost, "added_us": cost - costs[variants[0].name]})
     return {
@@ -70,8 +72,8 @@ def _round(bench: Bench, job: Job, variants: Sequence[Peer]) -> dict[str, float]
     with contextlib.ExitStack() as stack:
         players = {peer.name: stack.enter_context(_playing(bench, job, peer)) for peer in variants}
         there = list(players.values())
-        for _ in range(max(1, round(bench.seconds / (2 * _TURN)))):
-            for player in [*there, *reversed(there)]:
+        for _ in range(max(1, round(bench.seconds / _TURN))):
+            for player in there:
                 player.play()
         return {name: player.finish() for name, player in players.items()}
 
