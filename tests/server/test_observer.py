@@ -210,3 +210,33 @@ async def test_an_observer_may_mark_requests_and_sees_each_of_them_end() -> None
         await pipeline.serve(Sink(), request)
     assert tracer.spans == [(b"/", 200), (b"/refused", 502), (b"/broken", 500)]
     assert passed == [b"00-%032x-01" % number for number in range(3)]
+
+
+@pytest.mark.parametrize("default_mode", ["keep", "drop"])
+async def test_what_the_server_said_is_told_with_its_fields_if_these_are_kept(
+    tmp_path: Path, default_mode: str
+) -> None:
+    async def script(visit: Visit) -> None:
+        for _ in range(2):
+            await visit.head()
+            await visit.send(b"HTTP/1.1 201 Created\r\nX-Theirs: yes\r\nContent-Length: 5\r\n\r\nhello")
+        await visit.closed()
+
+    path = tmp_path / "log"
+    fields = AccessLogFields(headers=AccessLogFieldHeaders(default_mode=default_mode))
+    chosen = AccessLogOptions(format="json", file_path=str(path), fields=fields)
+    async with router(Scripted(script), static=StaticConfiguration(access_log=chosen)) as loopback:
+        client = await loopback.client()
+        for _ in range(2):  # on a new connection and on a used one
+            path.write_text("")
+            await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await client.answer()
+            await until(lambda: bool(path.read_text()))
+            line = read(path)
+            assert line is not None
+            assert line.get("origin_X-Theirs") == ("yes" if default_mode == "keep" else None)
+            assert (line["OriginStatus"], line["OriginContentSize"]) == (201, 5)
+            origin, total = line["OriginDuration"], line["Duration"]
+            assert isinstance(origin, int)
+            assert isinstance(total, int)
+            assert 0 < origin <= total

@@ -136,7 +136,8 @@ def _with_length(fields: list[Field], length: int | None) -> list[Field]:
 def _note_origin(record: AccessRecord, answer: Answer | None, is_whole: bool, now: float, size: int) -> None:
     """What the server said; if it said nothing, what was said in its place (Traefik `pkg/middlewares/accesslog`)."""
     origin = record.request.origin
-    if answer is not None and answer.answered:
+    observed = None if answer is None else answer.observed
+    if answer is not None and answer.answered and observed is not None and not observed.has_headers:
         asked, answered, status = answer.asked, answer.answered, record.downstream_status
     elif origin is not None:
         asked, answered, status = origin.asked, origin.answered, origin.status
