@@ -125,7 +125,9 @@ class AccessObserver(MetricsObserver):
 
 def _asked(answer: Answer | None, is_whole: bool) -> float:
     """How long the server took; -1 if it takes more to tell."""
-    return answer.answered - answer.asked if is_whole and answer is not None and answer.answered else -1.0
+    if answer is None or answer.observed is None or not is_whole or not answer.answered:
+        return -1.0
+    return answer.answered - answer.asked
 
 
 def _with_length(fields: list[Field], length: int | None) -> list[Field]:
