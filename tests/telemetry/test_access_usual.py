@@ -16,6 +16,7 @@ from trafficcop.http.messages import Peer
 from trafficcop.telemetry.access_format import FieldModes, usual_lines
 from trafficcop.telemetry.access_record import AccessRecord
 from trafficcop.telemetry.clock import Clock
+from trafficcop.tls.facts import TLSFacts
 
 # A field that nobody sends: the general format has to look for it.
 GENERAL = headers("drop", **{"X-Nobody": "keep"})
@@ -24,8 +25,9 @@ GENERAL = headers("drop", **{"X-Nobody": "keep"})
 def secure(subject: str) -> Peer:
     """A client that came through TLS."""
     peer = Peer("192.0.2.9", 5, is_tls=True)
-    facts: Any = SimpleNamespace(version="1.3", cipher="TLS_X", client_subject=subject)
-    peer.tls = facts
+    engine: Any = SimpleNamespace(version=lambda: "TLSv1.3", cipher=lambda: ("TLS_AES_128_GCM_SHA256", "", 128))
+    peer.tls = TLSFacts(engine, "default", "example.com")
+    peer.tls._subject = subject
     return peer
 
 
@@ -46,8 +48,10 @@ EXCHANGES = {
     "http/3": exchange(version=b"3.0"),
     "ipv6": exchange(peer=Peer("2001:db8::9", 44)),
     "no port": exchange(peer=Peer("192.0.2.9")),
-    "tls": exchange(peer=secure("CN=client"), tls_version="1.3", tls_cipher="TLS_X", tls_client_subject="CN=client"),
-    "tls without a certificate": exchange(peer=secure(""), tls_version="1.3", tls_cipher="TLS_X"),
+    "tls": exchange(
+        peer=secure("CN=client"), tls_version="1.3", tls_cipher="TLS_AES_128_GCM_SHA256", tls_client_subject="CN=client"
+    ),
+    "tls without a certificate": exchange(peer=secure(""), tls_version="1.3", tls_cipher="TLS_AES_128_GCM_SHA256"),
     "retried": exchange(notes={"RetryAttempts": 2}, retry_attempts=2),
     "into the next second": exchange(duration=900_000_000),
     "in no time": exchange(started=1_700_000_000_000_000_000, duration=0),
