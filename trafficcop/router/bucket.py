@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Generator, Sequence
+from operator import attrgetter
 from typing import Final
 
 from trafficcop.http.messages import Handler, Request, Route
@@ -56,6 +57,9 @@ class Candidate:
         self.handler = handler
 
 
+_order = attrgetter("order")
+
+
 class _Prefix:
     """The candidates of one prefix, and the next shorter prefix of which this one is a continuation."""
 
@@ -70,20 +74,28 @@ class _Prefix:
 class Bucket:
     """The routers of a host, of a wildcard, or of no host. `more` are the buckets that claim its requests as well."""
 
-    __slots__ = ("_candidates", "_more")
+    __slots__ = ("_found", "_more", "candidates")
 
     def __init__(self, candidates: Sequence[Candidate], more: Sequence[Bucket] = ()) -> None:
-        self._candidates = tuple(candidates)
-        self._more = tuple(more)
+        self.candidates = found = tuple(candidates)
+        # Few routers of `more` stand among the own ones: one walk is shorter than two.
+        rest = []
+        for bucket in more:
+            if IndexedBucket in (type(self), type(bucket)) or len(found) + len(bucket.candidates) > _FEW:
+                rest.append(bucket)
+            else:
+                found = tuple(sorted(found + bucket.candidates, key=_order))
+        self._found = found
+        self._more = tuple(rest)
 
     @property
     def is_empty(self) -> bool:
-        return not self._candidates
+        return not self.candidates
 
     def find(self, request: Request) -> Candidate | None:
         """The first router that takes the request, of this bucket and of `more`."""
         found: Candidate | None = None
-        for candidate in self._candidates:
+        for candidate in self._found:
             matcher = candidate.matcher
             if matcher is None or matcher(request):
                 found = candidate
@@ -94,11 +106,11 @@ class Bucket:
 
     def outrank(self, request: Request, best: Candidate | None) -> Candidate | None:
         """The first router of this bucket alone that takes the request and comes before `best`, or else that."""
-        return first(self._candidates, request, best)
+        return first(self.candidates, request, best)
 
 
 class IndexedBucket(Bucket):
-    """A bucket of many routers, most of which require a path: `_candidates` are the others."""
+    """A bucket of many routers, most of which require a path: `candidates` are the others."""
 
     __slots__ = ("_exact", "_nodes", "_prefixes")
 
@@ -116,7 +128,7 @@ class IndexedBucket(Bucket):
 
     def pieces(self) -> Sequence[object]:
         """What it is made of, to be freed one by one."""
-        return (*self._candidates, *self._exact.values(), *self._nodes)
+        return (*self.candidates, *self._exact.values(), *self._nodes)
 
     @property
     def is_empty(self) -> bool:
@@ -141,7 +153,7 @@ class IndexedBucket(Bucket):
             if path.startswith(node.text):
                 best = first(node.candidates, request, best)
             node = node.parent
-        return first(self._candidates, request, best) if self._candidates else best
+        return first(self.candidates, request, best) if self.candidates else best
 
 
 def first(candidates: Sequence[Candidate], request: Request, best: Candidate | None) -> Candidate | None:
