@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benches.processes import free_port
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -21,6 +23,7 @@ class Job:
     routers: int = 1
     middlewares: bool = False
     observed: tuple[str, ...] = ()  # of "metrics", "clf" and "json": what is kept of each request
+    is_scraped: bool = False  # metrics are read at the entry point of the requests, not at one of their own
     backends: tuple[int, ...] = ()  # instead of the one
     strategy: str = ""
     dynamic: str = ""  # the whole dynamic configuration, instead of all of this
@@ -96,7 +99,7 @@ def write_dynamic(job: Job) -> Path:
 def write_static(job: Job, extra: str = "") -> Path:
     path = job.directory / "static.yml"
     path.write_text(
-        f'entryPoints:\n  web:\n    address: "127.0.0.1:{job.port}"\n'
+        f"{_entry_points(job)}"
         "providers:\n  providersThrottleDuration: 100ms\n"
         f"  file:\n    filename: {write_dynamic(job)}\n    watch: true\n"
         f"log:\n  level: WARN\n{extra}{_observed(job)}"
@@ -104,11 +107,19 @@ def write_static(job: Job, extra: str = "") -> Path:
     return path
 
 
+def _entry_points(job: Job) -> str:
+    text = f'entryPoints:\n  web:\n    address: "127.0.0.1:{job.port}"\n'
+    if "metrics" in job.observed and not job.is_scraped:
+        text += f'  traefik:\n    address: "127.0.0.1:{free_port()}"\n'
+    return text
+
+
 def _observed(job: Job) -> str:
     """Metrics on all levels; access logs in a file, buffered."""
     text = ""
     if "metrics" in job.observed:
-        text = "metrics:\n  prometheus:\n    addRoutersLabels: true\n    entryPoint: web\n"
+        text = "metrics:\n  prometheus:\n    addRoutersLabels: true\n"
+        text += "    entryPoint: web\n" if job.is_scraped else ""
     for name, given in (("clf", "common"), ("json", "json")):
         if name in job.observed:
             path = job.directory / "access.log"

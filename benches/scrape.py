@@ -20,7 +20,7 @@ _PAUSE = 0.5
 
 def scrape(bench: Bench) -> dict[str, Row]:
     """`/metrics` of 10,000 routers, each of which has taken a request; p99 of requests without and with scrapes."""
-    job = Job(Path(), 0, 0, routers=1000 if bench.is_quick else 10_000, observed=("metrics",))
+    job = Job(Path(), 0, 0, routers=1000 if bench.is_quick else 10_000, observed=("metrics",), is_scraped=True)
 
     def measure(peer: Peer) -> Row:
         with bench.running(peer, job) as running:
@@ -44,7 +44,7 @@ def scrape(bench: Bench) -> dict[str, Row]:
 
 def _with_metrics(peer: Peer) -> Peer:
     command: Callable[[Job], list[str]] = peer.command
-    return replace(peer, command=lambda job: command(replace(job, observed=("metrics",))))
+    return replace(peer, command=lambda job: command(replace(job, observed=("metrics",), is_scraped=True)))
 
 
 def _ask_everybody(running: Running, routers: int) -> None:
