@@ -23,26 +23,13 @@ def forwarder(
     observed: Observed | None = None,
 ) -> Handler:
     """For `target.url`; its pools are noted in `used`. The rest: see `Forward`."""
-    made = _forwarder(pools, used, target, limits, host, prefix, observed)
-    return made if observed is None or isinstance(made, Forward) else ObservedHandler(made, observed)
-
-
-def _forwarder(
-    pools: Pools,
-    used: set[AnyPool],
-    target: Target,
-    limits: Limits,
-    host: bytes | None,
-    prefix: bytes,
-    observed: Observed | None,
-) -> Handler:
     scheme = urlsplit(target.url).scheme.lower()
     if scheme not in ("http", "https", "h2c") or (scheme == "h2c" and limits.is_http2_disabled):
-        return Unforwardable(target, ProxyError(Kind.BAD_SCHEME, scheme, is_retryable=True))
+        return _observed(Unforwardable(target, ProxyError(Kind.BAD_SCHEME, scheme, is_retryable=True)), observed)
     try:
         origin = Origin.of(target.url)
     except ProxyError as error:
-        return Unforwardable(target, error)
+        return _observed(Unforwardable(target, error), observed)
     if scheme == "http" or limits.is_http2_disabled:
         pool = pools.get(origin, limits)
         used.add(pool)
@@ -52,4 +39,9 @@ def _forwarder(
     streams = pools.get_streams(origin, limits)
     used.add(streams)
     used.add(streams.plain)
-    return ForwardStreams(streams, Forward(streams.plain, target, host, prefix), target, host, prefix)
+    plain = Forward(streams.plain, target, host, prefix)
+    return _observed(ForwardStreams(streams, plain, target, host, prefix), observed)
+
+
+def _observed(handler: Handler, observed: Observed | None) -> Handler:
+    return handler if observed is None else ObservedHandler(handler, observed)
