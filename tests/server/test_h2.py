@@ -14,7 +14,9 @@ from h2.settings import SettingCodes
 from tests.h2_client import Answer, H2Client
 from tests.loopback import Loopback, Scripted, Visit, fixed, router, silent, until
 from trafficcop.config.entry_points import HTTP2, EntryPoint
+from trafficcop.config.observability import Metrics, Prometheus
 from trafficcop.config.scalars import Duration
+from trafficcop.config.static import StaticConfiguration
 from trafficcop.http.deadlines import NEVER
 from trafficcop.http.h2 import faults
 from trafficcop.http.h2.terms import STREAM_WINDOW
@@ -564,6 +566,24 @@ async def test_websocket_by_extended_connect() -> None:
         assert re.search(rb"Sec-WebSocket-Key: [\w+/]{22}==\r\n", head)
         assert b"X-Forwarded-Proto: ws\r\n" in head
         await until(lambda: _h2(loopback)[0].session.streams == {})
+
+
+async def test_a_websocket_that_is_refused_is_counted_as_one() -> None:
+    async with router(
+        Scripted(fixed(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")),
+        static=StaticConfiguration(metrics=Metrics(prometheus=Prometheus())),
+    ) as loopback:
+        client = await H2Client.connect(loopback)
+        await client.receive()
+        fields = [(b":method", b"CONNECT"), (b":protocol", b"websocket"), (b":scheme", b"http"), (b":path", b"/")]
+        stream_id = await client.start_raw([*fields, (b":authority", b"example.com")])
+        assert (await client.answer(stream_id)).status == 403
+        meters = loopback.runtime.meters
+        assert meters is not None
+        entry_point = meters.entry_point("web")
+        assert entry_point is not None
+        await until(lambda: bool(entry_point.cells))
+        assert list(entry_point.cells) == [(b"GET", "websocket", 403)]
 
 
 @pytest.mark.parametrize("protocol", [b"", b"example/1"])

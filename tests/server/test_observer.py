@@ -13,6 +13,7 @@ from trafficcop.config.observability import AccessLog as AccessLogOptions
 from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogFields
 from trafficcop.config.static import StaticConfiguration
 from trafficcop.errors import Kind, ProxyError
+from trafficcop.http.answer import Answer
 from trafficcop.http.body import Bytes
 from trafficcop.http.headers import MANAGED, Headers
 from trafficcop.http.messages import Handler, Peer, Ready, Request, Response, Route, bare_response
@@ -43,14 +44,15 @@ async def logged(path: Path, handler: Handler, *, is_logged: bool = True) -> dic
     observer = AccessObserver(log, "web")
     request = Request(b"GET", b"/", None, Headers())
     request.started = monotonic()
-    seen = observer.begin(request, True)
+    answer = Answer()
+    answer.record = observer.begin(request, True)
     request.route = Route("web@file", "app@file", is_logged=is_logged)
     try:
         response = await handler(request)
         response.headers.remove(b"server")
     except ProxyError:
         response = bare_response(502, b"Bad Gateway")
-    observer.end(seen, None, response, 9, True)
+    observer.end_whole(answer, response, 9)
     log.close()
     return read(path)
 
@@ -145,7 +147,7 @@ def test_processes_that_share_a_log_number_requests_without_overlap(tmp_path: Pa
     def numbers(place: int) -> list[int]:
         log = AccessLog(AccessLogOptions(file_path=str(tmp_path / "log")), place=place, places=3)
         observer = AccessObserver(log, "web")
-        found = [observer.begin(Request(b"GET", b"/", None, Headers()), True)[9] for _ in range(3)]
+        found = [observer.begin(Request(b"GET", b"/", None, Headers()), True)[6] for _ in range(3)]
         log.close()
         return found
 
@@ -187,8 +189,11 @@ class Tracer:
         request.headers.set(b"traceparent", b"00-%032x-01" % len(self.spans))
         return request.raw_path
 
-    def end(self, seen: bytes, answer: object, response: Response | None, size: int, is_whole: bool) -> None:
-        self.spans.append((seen, 0 if response is None else response.status))
+    def end_whole(self, answer: Answer, response: Response, size: int) -> None:
+        self.end(answer, response, size)
+
+    def end(self, answer: Answer, response: Response | None, size: int) -> None:
+        self.spans.append((answer.record, 0 if response is None else response.status))
 
 
 async def test_an_observer_may_mark_requests_and_sees_each_of_them_end() -> None:

@@ -3,10 +3,11 @@
 from trafficcop.config.observability import AccessLogFieldHeaders, AccessLogFields
 from trafficcop.http.headers import Headers
 from trafficcop.http.messages import Peer, Request, Route, Target
+from trafficcop.telemetry.access import AccessLog
 from trafficcop.telemetry.access_format import FieldModes, clf, json_line
 from trafficcop.telemetry.access_record import AccessRecord
-from trafficcop.telemetry.access_usual import Finished, client_json, entry_point_json
-from trafficcop.telemetry.clock import Second
+from trafficcop.telemetry.access_usual import Finished, client_json
+from trafficcop.telemetry.clock import Clock, Second
 
 START = 1_700_000_000_123_456_000  # 2023-11-14T22:13:20.123456Z
 BROWSER = [(b"user-agent", b"curl/8"), (b"Referer", b"http://example.com/"), (b"X-Token", b"secret")]
@@ -50,22 +51,38 @@ KEPT = headers("keep")
 COMMON = '192.0.2.1 - - [14/Nov/2023:22:13:20 +0000] "GET /a?b=1 HTTP/1.1" 200 70 "-" "-"'
 
 
-def finished(record: AccessRecord) -> Finished:
-    """What the observer would have kept of it; the record has its times as exactly as they are kept there."""
-    request, started = record.request, 5.25
-    into, number = record.started % 10**9, record.started // 10**9
-    second = Second(started - into / 1e9, number)
-    duration, asked = record.duration / 1e9, record.origin_duration / 1e9
-    record.started = number * 10**9 + second.into(started)
-    record.duration, record.origin_duration = int(duration * 1e9), int(asked * 1e9)
-    path, mark, query = record.original_target.partition(b"?")
-    assert request.route is not None
-    assert request.server is not None
-    if request.peer.tls is not None:
-        client_json(request.peer)
-    return (
-        request.peer, request.version, record.original_method, path, query if mark else None,
-        record.original_authority, record.request_count, started, second, record.request_size,
-        request.route, request.server, record.downstream_status, record.downstream_size,
-        duration, asked, entry_point_json(record.entry_point),
-    )  # fmt: skip
+class FixedClock(Clock):
+    """Knows the seconds that it is told; each exchange of a record is in one of its own."""
+
+    def __init__(self) -> None:
+        self.seconds: list[Second] = []
+
+    def second_of(self, moment: float) -> Second:
+        return next(second for second in self.seconds if second.start <= moment < second.end)
+
+    def finished(self, record: AccessRecord) -> Finished:
+        """What the observer would have kept of it; the record has its times as exactly as they are kept there."""
+        request, started = record.request, 5.25 + 10 * len(self.seconds)
+        into, number = record.started % 10**9, record.started // 10**9
+        second = Second(started - into / 1e9, number)
+        self.seconds.append(second)
+        ended = started + record.duration / 1e9
+        asked = ended - record.origin_duration / 1e9
+        record.started = number * 10**9 + second.into(started)
+        record.duration, record.origin_duration = int((ended - started) * 1e9), int((ended - asked) * 1e9)
+        path, mark, query = record.original_target.partition(b"?")
+        assert request.route is not None
+        assert request.server is not None
+        client_json(request.peer, record.entry_point)
+        return (
+            request.peer, request.version, record.original_method, path, query if mark else None,
+            record.original_authority, record.request_count, record.request_size,
+            request.route, request.server, record.downstream_status, record.downstream_size, started, asked, ended,
+        )  # fmt: skip
+
+
+def note(log: AccessLog, record: AccessRecord) -> None:
+    """As the observer does with a usual exchange."""
+    log.exchanges.append(FixedClock().finished(record))
+    if len(log.exchanges) in (1, log.row):
+        log.see_to_exchanges()

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from tests.telemetry.exchanges import COMMON, exchange, finished, headers
+from tests.telemetry.exchanges import COMMON, exchange, headers, note
 from trafficcop.config.observability import AccessLog, AccessLogFieldHeaders, AccessLogFields, AccessLogFilters
 from trafficcop.config.scalars import Duration
 from trafficcop.http.messages import Route
@@ -111,7 +111,7 @@ def test_lines_are_in_order_whatever_wrote_them(tmp_path, buffering):
     log = access.AccessLog(AccessLog(file_path=str(path), buffering_size=buffering))
     for number in range(300):
         if number % 7:
-            log.note(finished(exchange(request_count=number)))
+            note(log, exchange(request_count=number))
         else:
             log.record(exchange(request_count=number))
     written = len(path.read_bytes().splitlines())
@@ -123,10 +123,12 @@ def test_lines_are_in_order_whatever_wrote_them(tmp_path, buffering):
 
 def test_no_row_is_longer_than_it_may_be(tmp_path, monkeypatch):
     rows = []
-    monkeypatch.setattr(access, "usual_lines", lambda *_: lambda exchanges: [b"x"] * (rows.append(len(exchanges)) or 1))
+    monkeypatch.setattr(
+        access, "usual_lines", lambda *_: lambda exchanges, _: ["x"] * (rows.append(len(exchanges)) or 1)
+    )
     log = access.AccessLog(AccessLog(file_path=str(tmp_path / "log"), buffering_size=10_000))
     for _ in range(500):
-        log.note(finished(exchange()))
+        note(log, exchange())
     log.close()
     assert sum(rows) == 500
     assert max(rows) <= 64
@@ -136,7 +138,7 @@ def test_usual_exchanges_wait_for_the_timer_too(tmp_path):
     path, timers = tmp_path / "access.log", []
     config = AccessLog(file_path=str(path), buffering_size=100)
     log = access.AccessLog(config, schedule=lambda seconds, call: timers.append((seconds, call)))
-    log.note(finished(exchange()))
+    note(log, exchange())
     assert path.read_bytes() == b""
     [(seconds, call)] = timers
     assert seconds == 1.0

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.telemetry.exchanges import exchange, finished, headers, line_of
+from tests.telemetry.exchanges import FixedClock, exchange, headers, line_of
 from trafficcop.config.observability import AccessLogFields, AccessLogQueryParameters
-from trafficcop.http.messages import Peer
+from trafficcop.http.messages import Peer, Route, Target
 from trafficcop.telemetry.access_format import FieldModes, usual_lines
 from trafficcop.telemetry.access_record import AccessRecord
+from trafficcop.telemetry.access_usual import BYTES, Finished, Lines
 from trafficcop.telemetry.clock import Clock
 from trafficcop.tls.facts import TLSFacts
 
@@ -55,8 +56,18 @@ EXCHANGES = {
     "retried": exchange(notes={"RetryAttempts": 2}, retry_attempts=2),
     "into the next second": exchange(duration=900_000_000),
     "in no time": exchange(started=1_700_000_000_000_000_000, duration=0),
+    "large": exchange(
+        b"PUT", request_size=123_456_789, downstream_size=10**12, origin_size=10**12, request_count=10**9
+    ),
+    "odd status": exchange(downstream_status=999, origin_status=999),
+    "early in its second": exchange(started=1_700_000_000_000_123_457),
     "traced": exchange(trace_id="0af7651916cd43dd8448eb211c80319c", span_id="b7ad6b7169203331"),
 }
+
+
+NAMED = EXCHANGES["odd names"] = exchange()
+NAMED.request.route = Route('w"\u00e9\u20acb@file', "app@file")
+NAMED.request.server = Target('\u4e2d"@file', "http://[::1]:9000/\u00fc")
 
 
 @pytest.mark.parametrize("format_", ["common", "json"])
@@ -65,8 +76,37 @@ def test_usual_and_general_lines_are_the_same(format_: str) -> None:
     assert lines is not None
     usual = [record for record in EXCHANGES.values() if is_usual(record)]
     assert len(usual) == len(EXCHANGES) - 5
-    kept = [finished(record) for record in usual]
-    assert lines(kept) == [line_of(record, format_).encode() + b"\n" for record in usual]
+    clock = FixedClock()
+    kept = [clock.finished(record) for record in usual]
+    assert written(lines, kept, clock) == [line_of(record, format_) + "\n" for record in usual]
+
+
+@pytest.mark.parametrize(("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304)])
+@pytest.mark.parametrize("format_", ["common", "json"])
+def test_what_is_not_sent_has_no_size(format_: str, method: bytes, status: int) -> None:
+    lines = usual_lines(format_, FieldModes(AccessLogFields()))
+    assert lines is not None
+    sizes = {"downstream_size": 0, "origin_size": 0}
+    record = exchange(method, downstream_status=status, origin_status=status, **sizes)
+    clock = FixedClock()
+    kept = list(clock.finished(record))
+    kept[11] = 70
+    assert written(lines, [tuple(kept)], clock) == [line_of(record, format_) + "\n"]  # type: ignore[list-item]
+
+
+def written(lines: Lines, kept: list[Finished], clock: Clock) -> list[str]:
+    """As they stand in a file."""
+    return [line.encode(BYTES).decode() for line in lines(kept, clock)]
+
+
+@pytest.mark.parametrize("format_", ["common", "json"])
+def test_more_targets_and_hosts_than_anybody_remembers(format_: str) -> None:
+    lines = usual_lines(format_, FieldModes(AccessLogFields()))
+    assert lines is not None
+    for number in range(3000):
+        record = exchange(path=b"/%d" % number * (number % 100), query=None, authority=b"h%d" % number)
+        clock = FixedClock()
+        assert written(lines, [clock.finished(record)], clock) == [line_of(record, format_) + "\n"]
 
 
 def is_usual(record: AccessRecord) -> bool:
@@ -89,8 +129,9 @@ def test_whatever_a_client_sends_stands_in_both_alike(
     for format_ in ("common", "json"):
         lines = usual_lines(format_, FieldModes(AccessLogFields()))
         assert lines is not None
-        kept = [finished(record)]
-        assert lines(kept) == [line_of(record, format_).encode() + b"\n"]
+        clock = FixedClock()
+        kept = [clock.finished(record)]
+        assert written(lines, kept, clock) == [line_of(record, format_) + "\n"]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,6 @@ class Answer(Wakeup):
     request: Request | None = None
     started: int = 0
     record: Any = None
-    observed: Observed | None = None
     asked: float = 0.0
     answered: float = 0.0
 
@@ -58,6 +57,9 @@ class Answer(Wakeup):
         self.sender: Sender | None = sender
         self._follower: Follower | None = None
         self._watcher: Watcher | None = None
+        # Read each time, and slow to read as defaults of the class.
+        self.observed: Observed | None = None
+        self._is_set = False
 
     def observe(self, observed: Observed, request: Request, asked: float) -> None:
         """It comes from a server that is looked at, and was asked just now."""

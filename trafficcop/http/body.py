@@ -65,6 +65,7 @@ class Bytes(Body):
 
     def __init__(self, data: bytes, length: int | None = None) -> None:
         self.length = len(data) if length is None else length
+        self.trailers = None  # asked for each time, and five times as slow to read as a default of the class
         self._data = data
 
     @property

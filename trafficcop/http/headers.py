@@ -152,11 +152,10 @@ class Headers:
     `fields` are the end-to-end ones, `hop` the connection-level ones.
     """
 
-    _block: bytes | None = None
-    _added: bytes = b""  # lines behind the block; nothing when there is no block
-
     def __init__(self, fields: list[Field] | None = None, hop: list[Field] | None = None) -> None:
         self._fields: list[Field] = [] if fields is None else fields
+        self._block: bytes | None = None
+        self._added = b""  # lines behind the block; nothing when there is no block
         self.hop = hop
 
     @classmethod

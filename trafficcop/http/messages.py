@@ -33,13 +33,13 @@ class Peer:
         "is_tls",
         "is_trusted",
         "json",
+        "json_end",
         "local_address",
         "local_port",
         "number",
         "port",
         "text",
         "tls",
-        "tls_json",
     )
 
     def __init__(
@@ -59,7 +59,7 @@ class Peer:
         self.forwarded_for = b"X-Forwarded-For: " + self.ip + b"\r\n"
         self.number: int | None = None  # of the address, once somebody asked
         self.tls: TLSFacts | None = None  # of a connection that came through TLS
-        self.clf = self.json = self.tls_json = b""  # what the access log writes of it, once it has
+        self.clf = self.json = self.json_end = ""  # what the access log writes of it, once it has
 
     def learn_number(self) -> int:
         """The address as a number, worked out once per connection."""
@@ -86,7 +86,7 @@ class Route:
         self.is_logged = is_logged  # in the access log, as far as the router has a say
         self.is_measured = is_measured  # in the metrics, likewise
         self.meter = meter  # that counts its requests
-        self.clf = self.json = b""  # what the access log writes of it, once it has
+        self.clf = self.json = ""  # what the access log writes of it, once it has
 
 
 class Target:
@@ -97,7 +97,7 @@ class Target:
     def __init__(self, service: str, url: str) -> None:
         self.service = service
         self.url = url
-        self.clf = self.json = b""  # what the access log writes of it, once it has
+        self.clf = self.json = ""  # what the access log writes of it, once it has
 
 
 class Origin:
@@ -120,24 +120,15 @@ class Request:
     Attributes that most requests leave alone are defaults of the class: making the object costs what is set.
     """
 
-    version: bytes = b"1.1"
     scheme: bytes = b"http"
     authority: bytes = b""  # Host as the client sent it, or the authority of an absolute-form target
     host: bytes = b""  # canonical: lower case, no port (Traefik `pkg/middlewares/requestdecorator`)
-    upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
-    connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
     asked_query: bytes | None = None  # the query as the client sent it, where the entry point has changed it
-    is_keep_alive: bool = True
     is_expecting_continue: bool = False
-    marks: int = 0  # bits of `headers.py` that some field of this request carries
     started: float = 0.0  # when its head was here (`time.monotonic`), if anybody keeps that
     route: Route | None = None  # set by the router
     server: Target | None = None  # set by the forwarder
     origin: Origin | None = None  # of the server asked last
-    tried: set[str] | None = None  # URLs of servers that failed an earlier attempt
-    # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
-    # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
-    notes: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -155,6 +146,16 @@ class Request:
         self.body = body
         self.path = raw_path
         self.peer: Peer = NOBODY if peer is None else peer
+        # Read for every request: no defaults of the class, which take five times as long to read as what is set.
+        self.version = b"1.1"
+        self.is_keep_alive = True
+        self.connection_options: list[bytes] | None = None  # names that Connection lists, in lower case
+        self.tried: set[str] | None = None  # URLs of servers that failed an earlier attempt
+        self.upgrade: bytes | None = None  # the token(s) of Upgrade, when Connection asks for it
+        self.marks = 0  # bits of `headers.py` that some field of this request carries
+        # Words for later stages and the access log, a dict only when somebody writes one: `ClientUsername`,
+        # `no_forwarded_for` (a middleware forbids X-Forwarded-For), …
+        self.notes: dict[str, Any] | None = None
         # No default of the class: mypyc leaves out None for what is a Protocol.
         self.exchange: Exchange | None = None
 
@@ -174,13 +175,13 @@ class Response:
     """An answer on its way to the client. `tunnel` is set on 101 (and 2xx to CONNECT): what follows are raw bytes."""
 
     marks: int = 0  # bits of `headers.py` that some field of a server's answer carries
-    tunnel: Tunnel | None = None
     failure: ProxyError | None = None  # what this answer stands for, when no server gave it
 
     def __init__(self, status: int, headers: Headers, body: Body = EMPTY) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.tunnel: Tunnel | None = None
 
 
 def told_length(method: bytes, response: Response) -> int | None:

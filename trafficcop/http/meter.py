@@ -37,14 +37,23 @@ WITHOUT_BODY: Final = frozenset((204, 304))  # whatever they come with (RFC 9110
 Labels = tuple[bytes, str, int]  # method, protocol, code
 Cell = list[Any]
 
+# What a pair of Meters holds for each code: seconds for the outer, seconds for the inner, exchanges, bytes sent.
+OUTER_SUM, INNER_SUM, EXCHANGES, PAIR_SENT = 0, 1, 2, 3
+Pair = dict[int, list[Any]]
+
 
 class Meter:
     """Cells by method, protocol and code. `key`: its level and its names.
 
     `header_names`: request fields whose values are labels of their own, counted apart in `by_header`.
+    `pairs`: of a server, what it counts together with routers, by their Meters. It is in the `cells` of neither before
+    the routers are asked to `settle`.
     """
 
-    __slots__ = ("_bounds", "_first_bound", "_header_names", "_usual", "by_header", "by_tls", "cells", "key", "retries")
+    __slots__ = (
+        "_bounds", "_first_bound", "_header_names", "_is_over", "_paired", "_usual", "by_header", "by_tls", "cells",
+        "key", "pairs", "retries",
+    )  # fmt: skip
 
     def __init__(self, key: tuple[str, ...], bounds: tuple[float, ...], header_names: tuple[bytes, ...] = ()) -> None:
         self.key = key
@@ -57,6 +66,9 @@ class Meter:
         self._bounds = bounds  # seconds, ascending
         self._first_bound = bounds[0] if bounds else 0.0
         self._header_names = header_names
+        self._is_over = False
+        self.pairs: dict[Meter, Pair] = {}
+        self._paired: list[Meter] | None = None  # the servers that count with this, which is a router
 
     def add(self, request: Request, tls: TLSFacts | None, code: int, elapsed: float, sent: int) -> None:
         """A GET without a body over HTTP, as most are, with no more work than it needs. `tls`: of the request."""
@@ -70,12 +82,44 @@ class Meter:
         cell[BUCKETS] += 1
         cell[SENT] += sent
         if tls is not None:
-            self._count_tls(tls.version, tls.cipher)
+            self.count_tls(tls)
+
+    def pair(self, outer: Meter, code: int) -> None:
+        """From now on whoever counts for both may do so at one go (`pairs[outer][code]`): GETs without a body over
+        HTTP that were answered with this code as fast as the first bound says."""
+        if self._is_over or outer._is_over or self._header_names or code in WITHOUT_BODY:
+            return
+        pair = self.pairs.get(outer)
+        if pair is None:
+            pair = self.pairs[outer] = {}
+            outer._paired = [*(outer._paired or ()), self]
+        pair[code] = [0.0, 0.0, 0, 0]
+
+    def settle(self) -> None:
+        """Of a router: add to the cells, its own and theirs, what it has counted together with servers."""
+        for inner in self._paired or ():
+            _settle(inner.pairs[self], self, inner)
 
     def hand_over(self, successor: Meter | None) -> None:
         """What is still to come counts for another, or for nobody."""
+        self.settle()
+        self._is_over = True
+        for inner in self._paired or ():
+            del inner.pairs[self]
+        for outer, pair in self.pairs.items():
+            _settle(pair, outer, self)
+            outer._paired = [inner for inner in outer._paired or () if inner is not self]
+        self._paired = None
+        self.pairs.clear()
         self.cells = {} if successor is None else successor.cells
         self._usual = {}
+
+    def take(self, code: int, elapsed: float, exchanges: int, sent: int) -> None:
+        """As many exchanges of the kind that `add` counts, none of them slower than the first bound."""
+        cell = self._cell(b"GET", HTTP, code)
+        cell[SUM] += elapsed
+        cell[BUCKETS] += exchanges
+        cell[SENT] += sent
 
     def count(
         self, request: Request, method: bytes, protocol: str, code: int, elapsed: float, received: int, sent: int
@@ -96,7 +140,7 @@ class Meter:
             self._count_headers((known_method(method), protocol, code), request.headers)
         tls = request.peer.tls
         if tls is not None:
-            self._count_tls(tls.version, tls.cipher)
+            self.count_tls(tls)
 
     def count_answer(self, request: Request, response: Response, elapsed: float) -> None:
         """A server has answered over plain HTTP, and all of it is here."""
@@ -117,10 +161,21 @@ class Meter:
         values = tuple([headers.get(name) or b"" for name in self._header_names])
         self.by_header[labels, values] = self.by_header.get((labels, values), 0) + 1
 
-    def _count_tls(self, version: str, cipher: str) -> None:
+    def count_tls(self, tls: TLSFacts) -> None:
+        """An exchange came over TLS."""
         if self.by_tls is None:
             self.by_tls = {}
+        version, cipher = tls.version, tls.cipher
         self.by_tls[version, cipher] = self.by_tls.get((version, cipher), 0) + 1
+
+
+def _settle(pair: Pair, outer: Meter, inner: Meter) -> None:
+    for code, cell in pair.items():
+        outer_sum, inner_sum, exchanges, sent = cell
+        if exchanges:
+            cell[:] = 0.0, 0.0, 0, 0
+            outer.take(code, outer_sum, exchanges, sent)
+            inner.take(code, inner_sum, exchanges, sent)
 
 
 def known_method(method: bytes) -> bytes:

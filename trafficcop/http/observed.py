@@ -7,29 +7,30 @@ told of that: what the Answer says is counted in the end, together with all else
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from time import monotonic
 
 from trafficcop.errors import ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import Bytes, received_of
 from trafficcop.http.h1_encode import reason_of
-from trafficcop.http.headers import KIND
-from trafficcop.http.messages import Origin, Request, Response, told_length
-from trafficcop.http.meter import CLIENT_GONE, GRPC, GRPC_WEB, Meter, grpc_code, protocol_of
+from trafficcop.http.headers import KIND, UPGRADE
+from trafficcop.http.messages import Origin, Request, Response, Route, told_length
+from trafficcop.http.meter import CLIENT_GONE, GRPC, GRPC_WEB, Meter, Pair, grpc_code, protocol_of
 from trafficcop.http.watched import watch
 
 
 class Observed:
     """A server whose exchanges are counted by `meter`, and noted for an access log that `has_origins`.
 
-    `has_headers`: that log shows fields of servers' answers.
+    `has_headers`: that log shows fields of servers' answers. `pairs`: where it counts together with routers.
     """
 
-    __slots__ = ("has_headers", "has_origins", "meter")
+    __slots__ = ("has_headers", "has_origins", "meter", "pairs")
 
     def __init__(self, meter: Meter | None, *, has_origins: bool = False, has_headers: bool = False) -> None:
         self.meter = meter
+        self.pairs: Mapping[Meter, Pair] = {} if meter is None else meter.pairs
         self.has_origins = has_origins
         self.has_headers = has_headers
 
@@ -43,6 +44,11 @@ class Observed:
         if answer.record is None or response is None:  # the pipeline does not follow it, or nothing came
             answer.observed = None
             self.settle(request, answer.asked, response, answer.error)
+
+    def pair(self, route: Route, outer: Meter, code: int) -> None:
+        """Let usual requests be counted at one go from now on, for a router and the server, if they are at all."""
+        if self.meter is not None and route.is_measured:
+            self.meter.pair(outer, code)
 
     async def awaited(self, coming: Awaitable[Response], request: Request, asked: float) -> Response:
         """The response of the server, noted and counted."""
@@ -101,7 +107,7 @@ class Observed:
 
 def is_plain(request: Request) -> bool:
     """Whether nothing but HTTP is spoken."""
-    return not request.marks & KIND and request.upgrade is None
+    return not request.marks & (KIND | UPGRADE)
 
 
 class _End:

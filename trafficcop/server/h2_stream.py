@@ -19,7 +19,7 @@ from trafficcop.http.h2.faults import CONNECT_ERROR, INTERNAL_ERROR, NO_ERROR
 from trafficcop.http.h2.flow_body import FlowBody
 from trafficcop.http.h2.heads import Fields, Head
 from trafficcop.http.h2.stream import Stream
-from trafficcop.http.headers import EXPECT, Field, Headers
+from trafficcop.http.headers import EXPECT, UPGRADE, Field, Headers
 from trafficcop.http.messages import Request, Response, bare_response, text_response
 from trafficcop.server.h2_tunnel import StreamTransport
 from trafficcop.server.limits import LINGER_SECONDS
@@ -182,6 +182,7 @@ class ServerStream(Stream):
         self._is_tunneling = True
         request.method = b"GET"
         request.upgrade = b"websocket"
+        request.marks |= UPGRADE
         request.body = EMPTY
         request.headers.hop = _SWITCH.copy()
         request.headers.set(b"Sec-WebSocket-Key", base64.b64encode(os.urandom(16)))

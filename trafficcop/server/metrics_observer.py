@@ -10,15 +10,20 @@ from trafficcop.http.body import EMPTY, Body, received_of
 from trafficcop.http.messages import Request, Response
 from trafficcop.http.meter import (
     CLIENT_GONE,
+    EXCHANGES,
     GRPC,
     GRPC_WEB,
     HTTP,
+    INNER_SUM,
+    OUTER_SUM,
+    PAIR_SENT,
     WITHOUT_BODY,
     Meter,
     grpc_code,
     protocol_of,
 )
 from trafficcop.telemetry.meters import Meters
+from trafficcop.tls.facts import TLSFacts
 
 
 class MetricsObserver:
@@ -27,39 +32,59 @@ class MetricsObserver:
     Of those with a body or with more than HTTP it keeps what they were before anybody changed them.
     """
 
-    __slots__ = ("_meters", "_unrouted", "keeps_all")
+    __slots__ = ("_first_bound", "_meters", "_unrouted", "keeps_all")
 
     def __init__(self, meters: Meters | None, unrouted: Meter | None) -> None:
         self._meters = meters
         self._unrouted = unrouted
+        self._first_bound = meters.counting.bounds[0] if meters is not None and meters.counting.bounds else -1.0
         self.keeps_all = False
 
     def begin(self, request: Request, is_admitted: bool) -> Any:
         return request, request.body, protocol_of(request)
 
-    def end(self, seen: Any, answer: Answer | None, response: Response | None, size: int, is_whole: bool) -> None:
-        body: Body
-        now = answer.answered if is_whole and answer is not None else 0.0
-        if type(seen) is tuple:
-            request, body, protocol = seen
-        elif response is not None and is_whole and seen.method == b"GET":
-            self.count_usual(now or monotonic(), seen, answer, response, size)
-            return
-        else:
-            request, body, protocol = seen, EMPTY, HTTP
-        self.count(now or monotonic(), request, request.method, body, protocol, answer, response, size)
+    def end_usual(self, request: Request, answer: Answer, status: int, size: int) -> None:
+        observed, route, now = answer.observed, request.route, answer.answered
+        if observed is not None and route is not None and now:
+            elapsed, outer = now - request.started, route.meter
+            if outer is not None and elapsed <= self._first_bound:
+                try:
+                    cell = observed.pairs[outer][status]
+                except KeyError:
+                    observed.pair(route, outer, status)  # for the next one
+                else:
+                    cell[OUTER_SUM] += elapsed
+                    cell[INNER_SUM] += now - answer.asked
+                    cell[EXCHANGES] += 1
+                    cell[PAIR_SENT] += size
+                    if request.peer.tls is not None:
+                        _count_tls(request.peer.tls, outer, observed.meter)
+                    return
+        self._count_singly(now or monotonic(), request, answer, status, size)
 
-    def count_usual(self, now: float, request: Request, answer: Answer | None, response: Response, size: int) -> None:
-        """A GET without a body over HTTP, and a whole answer."""
-        route, tls, status = request.route, request.peer.tls, response.status
-        if status == 204 or status == 304:
+    def end_whole(self, answer: Answer, response: Response, size: int) -> None:
+        self._end(answer, answer.answered or monotonic(), response, size)
+
+    def end(self, answer: Answer, response: Response | None, size: int) -> None:
+        self._end(answer, monotonic(), response, size)
+
+    def _end(self, answer: Answer, now: float, response: Response | None, size: int) -> None:
+        if isinstance(answer.record, Request):
+            request, body, protocol = answer.record, EMPTY, HTTP
+        else:
+            request, body, protocol = answer.record
+        self.count(now, request, request.method, body, protocol, answer, response, size)
+
+    def _count_singly(self, now: float, request: Request, answer: Answer, status: int, size: int) -> None:
+        """A usual request, if there is no router or no server to be counted, or it took long."""
+        route, tls = request.route, request.peer.tls
+        if status in WITHOUT_BODY:
             size = 0
-        if request.notes is not None:
-            self._count_retries(request)
+        self._count_retries(request)
         meter = self._unrouted if route is None else route.meter
         if meter is not None:
             meter.add(request, tls, status, now - request.started, size)
-        if answer is not None and answer.observed is not None and route is not None and route.is_measured:
+        if answer.observed is not None and route is not None and route.is_measured:
             meter = answer.observed.meter
             if meter is not None:
                 meter.add(request, tls, status, now - answer.asked, size)
@@ -79,13 +104,13 @@ class MetricsObserver:
         method: bytes,
         body: Body,
         protocol: str,
-        answer: Answer | None,
+        answer: Answer,
         response: Response | None,
         size: int,
     ) -> None:
         """Any exchange."""
         route = request.route
-        if answer is not None and answer.observed is not None and response is not None:
+        if answer.observed is not None and response is not None:
             answer.observed.count(request, response, now - answer.asked)
         meter = self._unrouted if route is None else route.meter
         if meter is None:
@@ -97,3 +122,9 @@ class MetricsObserver:
         if protocol is GRPC or protocol is GRPC_WEB:
             code = grpc_code(response)
         meter.count(request, method, protocol, code, now - request.started, received_of(body), size)
+
+
+def _count_tls(tls: TLSFacts, *meters: Meter | None) -> None:
+    for meter in meters:
+        if meter is not None:
+            meter.count_tls(tls)

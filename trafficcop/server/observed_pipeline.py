@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Coroutine
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from trafficcop.errors import Kind, ProxyError
 from trafficcop.http.answer import Answer
 from trafficcop.http.body import EMPTY
 from trafficcop.http.exchange import Exchange
-from trafficcop.http.headers import KIND
+from trafficcop.http.headers import KIND, UPGRADE
 from trafficcop.http.messages import Handler, Ready, Request, Response
 from trafficcop.http.watched import WatchedTunnel
 from trafficcop.server.admission import Admission
 from trafficcop.server.observer import Observer
 from trafficcop.server.pipeline import Pipeline, answer_to, send, stream
+
+_SPEAKS_MORE: Final = KIND | UPGRADE  # marks of requests that may speak something over HTTP
 
 
 class ObservedPipeline(Pipeline):
@@ -39,7 +41,7 @@ class ObservedPipeline(Pipeline):
         if response is not None:
             return self._serve_observed(exchange, self._observer.begin(request, False), Ready(response))
         record: Any = request
-        if self._keeps_all or request.body is not EMPTY or request.marks & KIND or request.upgrade is not None:
+        if self._keeps_all or request.body is not EMPTY or request.marks & _SPEAKS_MORE or request.method != b"GET":
             record = self._observer.begin(request, True)
         try:
             coming = self.handler(request)
@@ -54,51 +56,43 @@ class ObservedPipeline(Pipeline):
         response = answer.response
         if response is None:
             response = answer_to(answer.error or ProxyError(Kind.BAD_RESPONSE))
-        return self._send(exchange, answer.record, answer, response)
-
-    def give_up(self, answer: Answer) -> None:
-        answer.give_up()
-        self._observer.end(answer.record, answer, None, 0, False)
-
-    async def _serve_observed(self, exchange: Exchange, record: Any, coming: Awaitable[Response]) -> None:
-        try:
-            response = await coming
-        except Exception as error:
-            response = answer_to(error)
-        except BaseException:
-            self._observer.end(record, None, None, 0, False)
-            raise
-        rest = self._send(exchange, record, None, response)
-        if rest is not None:
-            await rest
-
-    def _send(
-        self, exchange: Exchange, record: Any, answer: Answer | None, response: Response
-    ) -> Coroutine[Any, Any, None] | None:
-        if response.tunnel is not None:  # the exchange is over when that is closed
-            response.tunnel = WatchedTunnel(
-                response.tunnel, partial(self._observer.end, record, answer, response, 0, False)
-            )
+        tunnel = response.tunnel
+        if tunnel is not None:  # the exchange is over when that is closed
+            response.tunnel = WatchedTunnel(tunnel, partial(self._observer.end, answer, response, 0))
             return send(exchange, response)
         body = response.body
         whole = body.take()
         if whole is None or body.trailers is not None:
-            return self._finish(exchange, record, answer, response, stream(exchange, response, whole))
+            return self._stream(exchange, answer, response, whole)
         # Looked at before it goes out, as in Traefik: after it the kernel has had the caches to itself, and the same
         # work takes five times as long.
-        self._observer.end(record, answer, response, len(whole), True)
+        if isinstance(answer.record, Request):
+            self._observer.end_usual(answer.record, answer, response.status, len(whole))
+        else:
+            self._observer.end_whole(answer, response, len(whole))
         exchange.send_head(response, whole, True)
         return None
 
-    async def _finish(
-        self,
-        exchange: Exchange,
-        record: Any,
-        answer: Answer | None,
-        response: Response,
-        rest: Coroutine[Any, Any, None],
-    ) -> None:
+    def give_up(self, answer: Answer) -> None:
+        answer.give_up()
+        self._observer.end(answer, None, 0)
+
+    async def _serve_observed(self, exchange: Exchange, record: Any, coming: Awaitable[Response]) -> None:
+        answer = Answer()  # of the pipeline's own: it says nothing of a server
+        answer.record = record
         try:
+            answer.response = await coming
+        except Exception as error:
+            answer.response = answer_to(error)
+        except BaseException:
+            self._observer.end(answer, None, 0)
+            raise
+        rest = self.complete(exchange, answer)
+        if rest is not None:
             await rest
+
+    async def _stream(self, exchange: Exchange, answer: Answer, response: Response, whole: bytes | None) -> None:
+        try:
+            await stream(exchange, response, whole)
         finally:
-            self._observer.end(record, answer, response, exchange.sent_size, False)
+            self._observer.end(answer, response, exchange.sent_size)

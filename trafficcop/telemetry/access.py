@@ -14,7 +14,8 @@ from trafficcop.http.messages import Route
 from trafficcop.telemetry.access_filter import filter_of
 from trafficcop.telemetry.access_format import FieldModes, Format, clf, json_line, usual_lines
 from trafficcop.telemetry.access_record import AccessRecord
-from trafficcop.telemetry.access_usual import Finished
+from trafficcop.telemetry.access_usual import BYTES, Finished
+from trafficcop.telemetry.clock import Clock
 from trafficcop.telemetry.log import fields, get_logger
 
 _log = get_logger(__name__)
@@ -37,9 +38,10 @@ class AccessLog:
     """
 
     __slots__ = (
-        "_descriptor", "_exchanges", "_filter", "_format", "_is_failing", "_is_scheduled", "_lines", "_path", "_row",
-        "_schedule", "_size", "_usual", "_write_limit", "has_internals", "lost", "needs_origins",
-        "needs_request_headers", "needs_response_headers", "needs_tls", "served", "stride", "takes_usual",
+        "_descriptor", "_filter", "_format", "_is_failing", "_is_scheduled", "_lines", "_path", "_schedule",
+        "_size", "_usual", "_write_limit", "clock", "exchanges", "has_internals", "lost", "needs_origins",
+        "needs_request_headers", "needs_response_headers", "needs_tls", "row", "served", "stride",
+        "takes_usual",
     )  # fmt: skip
 
     def __init__(
@@ -53,11 +55,13 @@ class AccessLog:
         self._usual = usual_lines(config.format, modes) if self._filter is None else None
         self.takes_usual = self._usual is not None
         self._schedule = schedule
-        self._lines: list[bytes] = []
+        self._lines: list[str] = []  # bytes, each as the character of its number
         self._size = max(config.buffering_size, 0)
-        # Usual exchanges wait for each other in rows, as many to a row as go into the buffer without a rest.
-        self._exchanges: list[Finished] = []
-        self._row = self._size // -(-self._size // _LONGEST_ROW) if self._size else 1
+        # Usual exchanges wait for each other in rows, as many to a row as go into the buffer without a rest: only if
+        # `takes_usual`. Who adds one to them calls `see_to_exchanges` if it is the first, or the row is complete.
+        self.exchanges: list[Finished] = []
+        self.row = self._size // -(-self._size // _LONGEST_ROW) if self._size else 1
+        self.clock = Clock()
         self._is_scheduled = False
         self._path = config.file_path
         self._descriptor = open_file(self._path) if self._path else stdout
@@ -85,14 +89,12 @@ class AccessLog:
         """Log a finished exchange."""
         if self._filter is None or self._filter.is_kept(record):
             self._write_up()
-            self._lines.append(self._format(record))
+            self._lines.append(self._format(record).decode(BYTES))
             self._settle()
 
-    def note(self, exchange: Finished) -> None:
-        """Log a finished exchange that is a usual one: only if `takes_usual`."""
-        exchanges = self._exchanges
-        exchanges.append(exchange)
-        if len(exchanges) >= self._row:
+    def see_to_exchanges(self) -> None:
+        """Write the lines of usual exchanges, now or in time."""
+        if len(self.exchanges) >= self.row:
             self._write_up()
             self._settle()
         elif not self._is_scheduled:
@@ -100,9 +102,10 @@ class AccessLog:
 
     def _write_up(self) -> None:
         """The lines of the exchanges that wait for theirs."""
-        if self._exchanges and self._usual is not None:
-            exchanges, self._exchanges = self._exchanges, []
-            self._lines += self._usual(exchanges)
+        if self.exchanges and self._usual is not None:
+            exchanges = self.exchanges.copy()
+            self.exchanges.clear()
+            self._lines += self._usual(exchanges, self.clock)
 
     def _settle(self) -> None:
         """Write, now or in time."""
@@ -127,28 +130,24 @@ class AccessLog:
         if not lines:
             return
         self._lines = []
-        if len(lines) == 1:
-            self._write(lines[0], 1)
+        if sum(map(len, lines)) <= self._write_limit:
+            self._write(lines)
             return
-        whole = b"".join(lines)
-        if len(whole) <= self._write_limit:
-            self._write(whole, len(lines))
-            return
-        batch: list[bytes] = []
+        batch: list[str] = []
         size = 0
         for line in lines:
             if size + len(line) > self._write_limit and batch:
-                self._write(b"".join(batch), len(batch))
+                self._write(batch)
                 batch, size = [], 0
             batch.append(line)
             size += len(line)
-        self._write(b"".join(batch), len(batch))
+        self._write(batch)
 
-    def _write(self, data: bytes, count: int) -> None:
+    def _write(self, lines: list[str]) -> None:
         try:
-            write_whole(self._descriptor, data)
+            write_whole(self._descriptor, "".join(lines).encode(BYTES))
         except OSError as error:
-            self.lost += count
+            self.lost += len(lines)
             if not self._is_failing:
                 self._is_failing = True
                 _log.error("cannot write the access log %s: %s", self._path or "on stdout", error.strerror)

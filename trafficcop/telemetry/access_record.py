@@ -7,11 +7,10 @@ from trafficcop.http.headers import Field
 from trafficcop.http.messages import Request
 from trafficcop.telemetry.clock import Second
 
-# What is kept of a request as it came in, for middlewares rewrite it: when (`time.monotonic`), the
-# Request, its method, its body, what is spoken over HTTP; path, query and authority as routers saw them;
-# X-Forwarded-For when its sender is trusted; its number; the second of the day. A tuple, because there is one for
-# every request.
-Seen = tuple[float, Request, bytes, Body, str, bytes, bytes | None, bytes, bytes, int, Second]
+# What is kept of a request as it came in, for middlewares rewrite it: the Request, its method, its body; path, query
+# and authority as routers saw them; its number. And of few: what is spoken over HTTP, and X-Forwarded-For when its
+# sender is trusted. A tuple, because there is one for every request.
+Seen = tuple[Request, bytes, Body, bytes, bytes | None, bytes, int, tuple[str, bytes] | None]
 
 
 class AccessRecord:
@@ -50,14 +49,14 @@ class AccessRecord:
         self.original_authority: bytes = request.authority
 
 
-def record_of(seen: Seen, entry_point: str) -> AccessRecord:
-    """The beginning of a record: what came in."""
-    started, request, method, body, _, path, query, authority, forwarded_for, number, second = seen
-    record = AccessRecord(request, second.number * 10**9 + second.into(started), entry_point, number)
+def record_of(seen: Seen, second: Second, entry_point: str) -> AccessRecord:
+    """The beginning of a record: what came in, in that second."""
+    request, method, body, path, query, authority, number, more = seen
+    record = AccessRecord(request, second.number * 10**9 + second.into(request.started), entry_point, number)
     record.original_method = method
     record.original_target = path if query is None else b"%b?%b" % (path, query)
     record.original_authority = authority
-    record.forwarded_for = forwarded_for
+    record.forwarded_for = b"" if more is None else more[1]
     if body is not EMPTY:
         record.request_size = received_of(body)
     return record

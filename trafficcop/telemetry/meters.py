@@ -110,8 +110,14 @@ class Meters:
 
     def changes(self) -> Iterator[Changes]:
         """Everything that has changed, in steps that are all short."""
-        for start in range(0, len(keys := list(self._meters)), _CELLS_PER_STEP):
-            yield self._changes_of(keys[start : start + _CELLS_PER_STEP])
+        keys = list(self._meters)
+        services = []
+        for start in range(0, len(keys), _CELLS_PER_STEP):
+            step = keys[start : start + _CELLS_PER_STEP]
+            services += [key for key in step if key[0] == SERVICE]
+            yield self._changes_of([key for key in step if key[0] != SERVICE])
+        for start in range(0, len(services), _CELLS_PER_STEP):  # last: routers have settled what they count with them
+            yield self._changes_of(services[start : start + _CELLS_PER_STEP])
 
     def _changes_of(self, keys: list[Key]) -> Changes:
         names: list[CellName] = []
@@ -120,6 +126,7 @@ class Meters:
         gone: list[Key] = []
         for key in keys:
             meter = self._meters[key]
+            meter.settle()
             told = self._told.setdefault(key, {})
             for labels, cell in meter.cells.items():
                 known = told.get(labels)
