@@ -87,7 +87,7 @@ class Meter:
     def pair(self, outer: Meter, code: int) -> None:
         """From now on whoever counts for both may do so at one go (`pairs[outer][code]`): GETs without a body over
         HTTP that were answered with this code as fast as the first bound says."""
-        if self._is_over or outer._is_over or self._header_names or code in WITHOUT_BODY:
+        if self._is_over or outer._is_over:
             return
         pair = self.pairs.get(outer)
         if pair is None:
@@ -174,6 +174,7 @@ def _settle(pair: Pair, outer: Meter, inner: Meter) -> None:
         outer_sum, inner_sum, exchanges, sent = cell
         if exchanges:
             cell[:] = 0.0, 0.0, 0, 0
+            sent = 0 if code in WITHOUT_BODY else sent
             outer.take(code, outer_sum, exchanges, sent)
             inner.take(code, inner_sum, exchanges, sent)
 

@@ -57,9 +57,6 @@ class Candidate:
         self.handler = handler
 
 
-_order = attrgetter("order")
-
-
 class _Prefix:
     """The candidates of one prefix, and the next shorter prefix of which this one is a continuation."""
 
@@ -81,10 +78,11 @@ class Bucket:
         # Few routers of `more` stand among the own ones: one walk is shorter than two.
         rest = []
         for bucket in more:
-            if IndexedBucket in (type(self), type(bucket)) or len(found) + len(bucket.candidates) > _FEW:
+            is_indexed = isinstance(self, IndexedBucket) or isinstance(bucket, IndexedBucket)
+            if is_indexed or len(found) + len(bucket.candidates) > _FEW:
                 rest.append(bucket)
             else:
-                found = tuple(sorted(found + bucket.candidates, key=_order))
+                found = tuple(sorted(found + bucket.candidates, key=attrgetter("order")))
         self._found = found
         self._more = tuple(rest)
 

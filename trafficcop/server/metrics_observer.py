@@ -32,12 +32,12 @@ class MetricsObserver:
     Of those with a body or with more than HTTP it keeps what they were before anybody changed them.
     """
 
-    __slots__ = ("_first_bound", "_meters", "_unrouted", "keeps_all")
+    __slots__ = ("_longest_paired", "_meters", "_unrouted", "keeps_all")
 
     def __init__(self, meters: Meters | None, unrouted: Meter | None) -> None:
         self._meters = meters
         self._unrouted = unrouted
-        self._first_bound = meters.counting.bounds[0] if meters is not None and meters.counting.bounds else -1.0
+        self._longest_paired = -1.0 if meters is None else meters.longest_paired
         self.keeps_all = False
 
     def begin(self, request: Request, is_admitted: bool) -> Any:
@@ -47,7 +47,7 @@ class MetricsObserver:
         observed, route, now = answer.observed, request.route, answer.answered
         if observed is not None and route is not None and now:
             elapsed, outer = now - request.started, route.meter
-            if outer is not None and elapsed <= self._first_bound:
+            if outer is not None and elapsed <= self._longest_paired:
                 try:
                     cell = observed.pairs[outer][status]
                 except KeyError:

@@ -37,7 +37,7 @@ class Clock:
     __slots__ = ("_seconds",)
 
     def __init__(self) -> None:
-        self._seconds = deque([Second(0.0, 0)], _KEPT)
+        self._seconds: deque[Second] = deque(maxlen=_KEPT)
 
     def second_of(self, moment: float) -> Second:
         for second in self._seconds:

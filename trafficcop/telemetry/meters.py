@@ -57,6 +57,10 @@ class Meters:
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
         self._bounds = counting.bounds
+        # Seconds; longer exchanges are counted singly. None are paired where there are labels that differ from one
+        # exchange to the next, or no services to pair routers with.
+        is_paired = counting.services and counting.bounds and not counting.headers
+        self.longest_paired = counting.bounds[0] if is_paired else -1.0
         self._headers = tuple(name.lower().encode() for _, name in counting.headers)
         self._meters: dict[Key, Meter] = {}
         self._told: dict[Key, dict[Labels, _Told]] = {}
